@@ -1,0 +1,57 @@
+# Every target makes its own environment in .venv: Python >= 3.11 and make are all it takes.
+
+PYTHON ?= python3
+JOBS ?= 2
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+# The requirements are the project's own; pip is told of no index, so PIP_INDEX_URL and
+# PIP_EXTRA_INDEX_URL from the environment choose the build of torch.
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+READY := .venv/ready
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tiny nets on several threads only wait for each other.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format check bench clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+# torch first and by itself, at its pinned version: left to a range, pip would look for the newest.
+# Then setuptools is there to build with, and the build needs no environment of its own.
+$(READY): pyproject.toml constraints.txt
+	rm -rf .venv
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(PIP) torch
+	$(PIP) setuptools
+	$(PIP) --no-build-isolation --editable '.[dev]'
+	touch $@
+
+demo: $(READY) ## Train, compare and plot on real imbalanced data
+	$(BIN)/python examples/demo.py
+
+test: $(READY) ## Run the tests and doctests, and show the coverage
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: $(READY) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## Rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test ## Lint, then test
+
+bench: $(READY) ## Run the benchmarks, each prints a table and writes JSON
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean: ## Remove the environment and everything generated
+	rm -rf .venv build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

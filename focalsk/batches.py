@@ -1,0 +1,199 @@
+"""Arrays and CSR matrices as minibatches of tensors, and what a seed decides about them."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch.utils.data import Dataset, Subset
+
+__all__ = ["ArrayDataset", "Batches", "seeded"]
+
+# How many values one gather or one evaluation batch takes at most: large enough to make the cost
+# per call vanish, small enough to stay in a processor's cache.
+_BLOCK_VALUES = 2**19
+
+
+@contextlib.contextmanager
+def seeded(seed: int | None, *keys: int) -> Iterator[None]:
+    """Run a block under torch's global generator seeded by `(seed, *keys)`, then restore it.
+
+    With ``seed=None`` the global generator is used as it is, as torch code does.
+    """
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=_cuda_devices()):
+        torch.manual_seed(derive_seed(seed, *keys))
+        yield
+
+
+def _cuda_devices() -> list[int]:
+    """CUDA devices whose generator a block may use; none where CUDA was never started."""
+    return [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+
+
+def derive_seed(*keys: int) -> int:
+    """Hash whole numbers into one 63-bit seed: streams of different keys are independent."""
+    return int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class ArrayDataset(Dataset):
+    """Samples held in arrays: ``dataset[i]`` is ``(X[i], y[i])``, with a weight third if given.
+
+    Parameters
+    ----------
+    X : ndarray, Tensor or CSR matrix of shape (n_samples, ...)
+        Samples. They are never copied whole; a CSR matrix becomes dense one batch at a time.
+    y : ndarray or Tensor of shape (n_samples,) or (n_samples, n_outputs), default=None
+        Targets. Without them every target is 0, as in skorch, and is not looked at.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each sample in the loss; used as given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from focalsk.batches import ArrayDataset
+    >>> dataset = ArrayDataset(np.eye(3), np.array([0, 1, 1]))
+    >>> len(dataset), dataset[1]
+    (3, (tensor([0., 1., 0.], dtype=torch.float64), tensor(1)))
+    """
+
+    def __init__(self, X: Any, y: Any = None, sample_weight: Any = None) -> None:
+        self.X = X if sparse.issparse(X) else _as_tensor(X)
+        n_samples = self.X.shape[0]
+        self.y = torch.zeros(1, dtype=torch.int64).expand(n_samples) if y is None else _as_tensor(y)
+        self.weight = None if sample_weight is None else _as_tensor(sample_weight)
+        for name, values in (("y", self.y), ("sample_weight", self.weight)):
+            if values is not None and len(values) != n_samples:
+                raise ValueError(
+                    f"{name} must have one entry per sample. Got {len(values)} for "
+                    f"{n_samples} samples."
+                )
+
+    def __len__(self) -> int:
+        return self.X.shape[0]
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+        return tuple(part[0] for part in self.take(torch.as_tensor([index])))
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, ...]]:
+        return list(zip(*self.take(torch.as_tensor(indices)), strict=True))
+
+    def take(self, index: torch.Tensor | slice) -> tuple[torch.Tensor, ...]:
+        """The samples at `index` as tensors ``(X, y)`` or ``(X, y, weight)``."""
+        parts = (self.X, self.y) if self.weight is None else (self.X, self.y, self.weight)
+        return tuple(_take(part, index) for part in parts)
+
+    def to(self, device: torch.device) -> ArrayDataset:
+        """The same samples on `device`, where they are a tensor that fits there at ease."""
+        if device.type == "cpu" or sparse.issparse(self.X) or self.X.device == device:
+            return self
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            if self.X.nbytes > free / 2:
+                return self
+        weight = None if self.weight is None else self.weight.to(device)
+        return ArrayDataset(self.X.to(device), self.y.to(device), weight)
+
+
+def _as_tensor(values: Any) -> torch.Tensor:
+    if isinstance(values, torch.Tensor):
+        return values
+    with warnings.catch_warnings():
+        # A read-only array (a memory map, joblib's shared data) is only ever read here.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.as_tensor(np.asarray(values))
+
+
+def _take(values: Any, index: torch.Tensor | slice) -> torch.Tensor:
+    if isinstance(values, torch.Tensor):
+        return values[index if isinstance(index, slice) else index.to(values.device)]
+    return torch.from_numpy(
+        values[index if isinstance(index, slice) else index.numpy(force=True)].toarray()
+    )
+
+
+class Batches:
+    """Iterate over an :class:`ArrayDataset` in minibatches of tensors.
+
+    It stands where torch has a ``DataLoader`` and does without a Python call per sample. The
+    order of an epoch is a function of ``(seed, epoch)`` alone, so that continued training sees
+    what uninterrupted training would have seen.
+
+    Parameters
+    ----------
+    dataset : ArrayDataset, or a torch Subset of one
+        The samples.
+    batch_size : int, default=128
+        Samples in a batch; the last one may be smaller.
+    shuffle : bool, default=False
+        A new order each epoch, or the dataset's own.
+    device, dtype : default="cpu", None
+        Where the batches go, and the floating point type that X and weights are cast to.
+    seed : int, default=None
+        What orders the samples; None draws from torch's global generator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from focalsk.batches import ArrayDataset, Batches
+    >>> batches = Batches(ArrayDataset(np.eye(5), np.arange(5)), batch_size=2)
+    >>> [y.tolist() for X, y in batches]
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(
+        self,
+        dataset: ArrayDataset | Subset,
+        batch_size: int = 128,
+        shuffle: bool = False,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype | None = None,
+        seed: int | None = None,
+    ) -> None:
+        if isinstance(dataset, Subset):
+            dataset = ArrayDataset(*dataset.dataset.take(torch.as_tensor(dataset.indices)))
+        self.device = torch.device(device)
+        self.dataset = dataset.to(self.device)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.dtype = dtype
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass, as torch's DistributedSampler does."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
+        n_samples = len(self.dataset)
+        order = self._order(n_samples) if self.shuffle else None
+        values_per_sample = max(1, int(np.prod(self.dataset.X.shape[1:])))
+        # Gather many batches at once and cut views out of them: far fewer calls per batch.
+        n_batches = max(1, _BLOCK_VALUES // (values_per_sample * self.batch_size))
+        block = n_batches * self.batch_size
+        for start in range(0, n_samples, block):
+            stop = min(start + block, n_samples)
+            index = slice(start, stop) if order is None else order[start:stop]
+            parts = [self._move(part) for part in self.dataset.take(index)]
+            yield from zip(*(part.split(self.batch_size) for part in parts), strict=True)
+
+    def _order(self, n_samples: int) -> torch.Tensor:
+        device = self.dataset.y.device
+        if self.seed is None:
+            return torch.randperm(n_samples, device=device)
+        generator = torch.Generator(device).manual_seed(derive_seed(self.seed, self.epoch))
+        return torch.randperm(n_samples, generator=generator, device=device)
+
+    def _move(self, part: torch.Tensor) -> torch.Tensor:
+        dtype = self.dtype if part.is_floating_point() else None
+        return part.to(self.device, dtype, non_blocking=True)

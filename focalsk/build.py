@@ -1,0 +1,145 @@
+"""From a classifier's parameters to the net that trains with them."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from focalsk.head import Head
+from focalsk.losses import FocalLoss, SigmoidFocalLoss
+from focalsk.modules import FocalMLP
+from focalsk.net import FocalNet
+
+__all__ = ["OPTIMIZERS", "make_criterion", "make_net"]
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+def make_net(estimator: Any, X: Any, n_outputs: int, criterion: Any, seed: int) -> FocalNet:
+    """An initialized FocalNet with the parameters of a FocalNetClassifier, for samples like X."""
+    device = find_device(estimator.device)
+    double = X.dtype == np.float64 and device.type == "cpu"
+    net = FocalNet(
+        **module_params(estimator, X.shape[1], n_outputs),
+        **optimizer_params(estimator, device),
+        criterion=criterion,
+        lr=estimator.lr,
+        max_epochs=estimator.max_epochs,
+        batch_size=estimator.batch_size,
+        callbacks=[_clone_callback(callback) for callback in estimator.callbacks or []],
+        device=str(device),
+        compile=estimator.compile,
+        random_state=seed,
+        dtype=torch.float64 if double else torch.float32,
+        verbose=int(estimator.verbose),
+    )
+    net.initialize()
+    if estimator.module is not None:
+        _try_module(net, X[:2], n_outputs)
+    return net
+
+
+def make_criterion(head: Head, gamma: Any, alpha: NDArray[np.float64] | None) -> Any:
+    """The loss of a head, once gamma fits it."""
+    gamma = _check_gamma(gamma, head)
+    alpha = head.loss_alpha(alpha)
+    weights = None if alpha is None else torch.as_tensor(alpha)
+    return (SigmoidFocalLoss if head.sigmoid else FocalLoss)(gamma, weights)
+
+
+def _check_gamma(gamma: Any, head: Head) -> Any:
+    if not isinstance(gamma, Iterable):
+        return float(gamma)
+    values = np.asarray(gamma, dtype=np.float64)
+    if values.shape != (head.n_outputs,) or not np.isfinite(values).all() or (values < 0).any():
+        what = "label" if head.multilabel else "class"
+        raise ValueError(
+            "The 'gamma' parameter of FocalNetClassifier must be a float in the range [0.0, inf) "
+            f"or {head.n_outputs} of them, one per {what} (one alone for output='sigmoid' with "
+            f"two classes). Got {gamma!r} instead."
+        )
+    return torch.as_tensor(values)
+
+
+def find_device(device: str | torch.device) -> torch.device:
+    """The torch device of a name; "auto" is CUDA where there is some, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            "The 'device' parameter of FocalNetClassifier must be 'auto' or a device that torch "
+            f"can use here, such as 'cpu'. Got {device!r} instead: {error}"
+        ) from error
+    return found
+
+
+def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, Any]:
+    """FocalNet's `module` and its arguments."""
+    module, given = estimator.module, estimator.module_params or {}
+    if isinstance(module, torch.nn.Module):
+        if given:
+            raise ValueError(
+                "module_params are for a module class or factory. Got an instance of "
+                f"{type(module).__name__} as 'module' and {given!r} as 'module_params'."
+            )
+        return {"module": copy.deepcopy(module)}
+    if module is None:
+        module = FocalMLP
+        sizes = estimator.hidden_layer_sizes
+        sizes = [int(size) for size in (sizes if isinstance(sizes, Iterable) else [sizes])]
+        if any(size < 1 for size in sizes):
+            raise ValueError(
+                "The 'hidden_layer_sizes' parameter of FocalNetClassifier must be an int in the "
+                f"range [1, inf) or several. Got {estimator.hidden_layer_sizes!r} instead."
+            )
+        given = {"hidden_layer_sizes": sizes, "dropout": estimator.dropout, **given}
+    given = {"n_features": n_features, "n_outputs": n_outputs, **given}
+    return {"module": module, **{f"module__{name}": value for name, value in given.items()}}
+
+
+def optimizer_params(estimator: Any, device: torch.device) -> dict[str, Any]:
+    """FocalNet's `optimizer` and its arguments; Adam is fused into one call where it can be."""
+    optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
+    given = dict(estimator.optimizer_params or {})
+    if estimator.weight_decay:
+        given["weight_decay"] = estimator.weight_decay
+    if optimizer in (torch.optim.Adam, torch.optim.AdamW) and device.type in ("cpu", "cuda"):
+        # Each of these has its own loop over the parameters; only one may be asked for.
+        given.setdefault("fused", not (given.get("foreach") or given.get("differentiable")))
+    if optimizer is torch.optim.AdamW:
+        given.setdefault("weight_decay", estimator.weight_decay)
+    return {"optimizer": optimizer, **{f"optimizer__{name}": v for name, v in given.items()}}
+
+
+def _clone_callback(callback: Any) -> Any:
+    # A callback is changed by the net that calls it, and parameters must stay as they were set.
+    if isinstance(callback, (tuple, list)):
+        name, inner = callback
+        return name, _clone_callback(inner)
+    return callback if inspect.isclass(callback) else clone(callback, safe=False)
+
+
+def _try_module(net: FocalNet, X: Any, n_outputs: int) -> None:
+    """Refuse a user's module that cannot take the data or gives another number of logits."""
+    name = type(net.module_).__name__
+    try:
+        shape = tuple(net.forward(X).shape)
+    except Exception as error:
+        raise ValueError(
+            f"The 'module' {name} failed on samples of shape {X.shape}: {error}"
+        ) from error
+    if shape != (X.shape[0], n_outputs):
+        raise ValueError(
+            f"The 'module' {name} must map {X.shape[0]} samples to logits of shape "
+            f"{(X.shape[0], n_outputs)}. Got shape {shape} instead."
+        )

@@ -1,0 +1,376 @@
+"""FocalNetClassifier: a neural network with focal loss as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from focalsk.batches import ArrayDataset
+from focalsk.build import OPTIMIZERS, make_criterion, make_net
+from focalsk.class_weight import SCHEMES
+from focalsk.head import Head
+from focalsk.net import BestEpoch, FocalNet
+
+__all__ = ["FocalNetClassifier"]
+
+class FocalNetClassifier(ClassifierMixin, BaseEstimator):
+    """DOC"""
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "gamma": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "alpha": [None, StrOptions(set(SCHEMES)), Interval(Real, 0, 1, closed="both"), dict,
+                  "array-like"],
+        "class_weight": [None, StrOptions({"balanced"}), dict],
+        "output": [StrOptions({"softmax", "sigmoid"})],
+        "proba": [StrOptions({"posterior", "weighted", "raw"})],
+        "module": [None, callable],
+        "module_params": [None, dict],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "optimizer_params": [None, dict],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})
+        ],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "callbacks": [None, list],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "compile": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | ArrayLike = (10, 10),
+        *,
+        gamma: float | ArrayLike = 2.0,
+        alpha: str | float | dict | ArrayLike | None = None,
+        class_weight: str | dict | None = None,
+        output: str = "softmax",
+        proba: str = "posterior",
+        module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
+        module_params: dict | None = None,
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        optimizer_params: dict | None = None,
+        lr: float = 0.01,
+        weight_decay: float = 0.0,
+        max_epochs: int = 50,
+        batch_size: int = 128,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        tol: float = 1e-4,
+        monitor: str | Callable[..., float] = "loss",
+        dropout: float = 0.0,
+        callbacks: list | None = None,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.gamma = gamma
+        self.alpha = alpha
+        self.class_weight = class_weight
+        self.output = output
+        self.proba = proba
+        self.module = module
+        self.module_params = module_params
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.monitor = monitor
+        self.dropout = dropout
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.device = device
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = self.module is not None
+        tags.classifier_tags.multi_label = True
+        tags.non_deterministic = False
+        return tags
+
+    # Training -----------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> FocalNetClassifier:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples; (n_samples, n_features, ...) for a `module` that takes them.
+        y : array-like of shape (n_samples,), or indicators of shape (n_samples, n_labels)
+            Classes of any type, or 0/1 label indicators, dense or sparse.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, scaled to mean 1. A sample of weight 0 is left out.
+
+        Returns
+        -------
+        self : FocalNetClassifier
+        """
+        continuing = self.warm_start and hasattr(self, "net_")
+        X, y = self._validate(X, y, reset=not continuing)
+        head = Head.of(y, self.output)
+        if continuing and head.classes.tolist() != self.classes_.tolist():
+            raise ValueError(
+                f"warm_start=True needs the classes of the previous fit, {self.classes_.tolist()}. "
+                f"Got {head.classes.tolist()} instead."
+            )
+        X, codes, weight = _weighted(X, head.encode(y), sample_weight)
+        weight = None if weight is None else weight / weight.mean()
+        counts = head.count(codes, weight)
+        if not head.multilabel and np.count_nonzero(counts) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least 2 classes in the data, but the "
+                f"data contains only one class: {head.classes[counts.argmax()]!r}"
+            )
+        self._start(X, head, counts, continuing)
+        if self.early_stopping:
+            self._fit_early_stopping(X, codes, weight)
+        else:
+            self._train(X, codes, weight, epochs=self.max_epochs)
+            self.validation_scores_ = None
+            self.best_loss_ = min(self.loss_curve_)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> FocalNetClassifier:
+        """Train one epoch on the given samples.
+
+        A scheme of `alpha` counts the samples of all calls so far.
+
+        Parameters
+        ----------
+        X, y
+            As for :meth:`fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All classes; needed in the first call, unless `y` are label indicators.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, used as given.
+
+        Returns
+        -------
+        self : FocalNetClassifier
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+        continuing = hasattr(self, "net_")
+        X, y = self._validate(X, y, reset=not continuing)
+        head = self._head if continuing else Head.of(y, self.output, classes)
+        if not continuing and classes is None and not head.multilabel:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if continuing and classes is not None and set(classes) != set(head.classes.tolist()):
+            raise ValueError(
+                f"classes must be those of the first call, {head.classes.tolist()}. Got "
+                f"{list(classes)} instead."
+            )
+        X, codes, weight = _weighted(X, head.encode(y), sample_weight)
+        counts = head.count(codes, weight) + (self.class_count_ if continuing else 0)
+        self._start(X, head, counts, continuing)
+        self._train(X, codes, weight, epochs=1)
+        return self
+
+    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        if self.alpha is not None and self.class_weight is not None:
+            raise ValueError(
+                "Only one of 'alpha' and 'class_weight' may be set: class_weight is another name "
+                f"for alpha. Got alpha={self.alpha!r} and class_weight={self.class_weight!r}."
+            )
+        X, y = validate_data(self, X, y, multi_output=True, reset=reset, **self._checks_of_X())
+        if y.ndim == 2 and y.shape[1] == 1 and isinstance(y, np.ndarray):
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _checks_of_X(self) -> dict[str, Any]:
+        return {
+            "accept_sparse": "csr",
+            "dtype": (np.float64, np.float32),
+            "allow_nd": self.module is not None,
+        }
+
+    def _start(self, X: Any, head: Head, counts: NDArray[np.float64], continuing: bool) -> None:
+        """Set what is known before training, and make the net unless one goes on."""
+        self._head = head
+        self.classes_ = head.classes
+        self.class_count_ = counts
+        self.alpha_ = head.alpha(self.class_weight if self.alpha is None else self.alpha, counts)
+        criterion = make_criterion(head, self.gamma, self.alpha_)
+        if continuing:
+            self.net_.criterion_ = criterion.to(self.net_.device)
+        else:
+            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+            self.net_ = make_net(self, X, head.n_outputs, criterion, seed)
+
+    def _fit_early_stopping(self, X: Any, codes: NDArray[Any], weight: Any) -> None:
+        train, valid = self._head.split(codes, self.validation_fraction, self.net_.random_state)
+        parts = [(X[i], codes[i], None if weight is None else weight[i]) for i in (train, valid)]
+        stopper = BestEpoch(self._monitor(*parts[1]), self.n_iter_no_change, self.tol)
+        self._train(*parts[0], self.max_epochs, self._dataset(*parts[1]), [("best", stopper)])
+        self.validation_scores_ = stopper.scores_
+        self.best_loss_ = min(self.history_[:, "valid_loss"])
+
+    def _monitor(self, X: Any, codes: NDArray[Any], weight: Any) -> Callable[[FocalNet], float]:
+        if self.monitor == "loss":
+            return lambda net: -net.history[-1]["valid_loss"]
+        scorer = get_scorer(self.monitor)
+        # Validated data has no column names to compare with.
+        judged = copy.copy(self)
+        vars(judged).pop("feature_names_in_", None)
+        y = codes if self._head.multilabel else self.classes_[codes]
+        kwargs = {} if weight is None else {"sample_weight": weight}
+        return lambda net: scorer(judged, X, y, **kwargs)
+
+    def _dataset(self, X: Any, codes: NDArray[Any], weight: Any) -> ArrayDataset:
+        return ArrayDataset(X, self._head.targets(codes), weight)
+
+    def _train(
+        self,
+        X: Any,
+        codes: NDArray[Any],
+        weight: Any,
+        epochs: int,
+        valid: ArrayDataset | None = None,
+        callbacks: list | None = None,
+    ) -> None:
+        net, dataset = self.net_, self._dataset(X, codes, weight)
+        kept = net.callbacks_
+        net.callbacks_ = kept + (callbacks or [])
+        try:
+            net.notify("on_train_begin", X=X, y=codes)
+            net.fit_loop(dataset, epochs=epochs, valid=valid)
+            net.notify("on_train_end", X=X, y=codes)
+        finally:
+            net.callbacks_ = kept
+        self.history_ = net.history
+        self.n_iter_ = len(net.history)
+        self.loss_curve_ = list(net.history[:, "train_loss"])
+
+    # Prediction ---------------------------------------------------------------------------------
+
+    def decision_function(self, X: Any) -> NDArray[Any]:
+        """Scores whose sign or argmax is the decision under the class weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Log-odds of ``classes_[1]`` if there are two classes, of each label if there are
+            labels; else one score per class. Their sigmoid or softmax (normalised over the
+            classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
+        """
+        return self._head.scores(self._logits(X), self._net_gamma()).numpy()
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Classes, or label indicators, decided under the class weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        """
+        scores = self.decision_function(X)
+        return self._head.decode(scores)
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Probabilities of the classes or labels, as `proba` says.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            In the order of ``classes_``; the rows sum to one unless they are labels.
+        """
+        logits = self._logits(X)
+        return self._head.probabilities(
+            logits, self._net_gamma(), self.alpha_, self.proba
+        ).numpy()
+
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Natural logarithm of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _logits(self, X: Any) -> torch.Tensor:
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **self._checks_of_X())
+        return self.net_.forward(X)
+
+    def _net_gamma(self) -> Any:
+        gamma = self.net_.criterion_.gamma
+        return gamma.cpu() if isinstance(gamma, torch.Tensor) else gamma
+
+
+def _weighted(
+    X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None
+) -> tuple[Any, NDArray[Any], NDArray[Any] | None]:
+    """Checked sample weights, and the samples that have any."""
+    if sample_weight is None:
+        return X, codes, None
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
+    kept = weight > 0
+    return (X, codes, weight) if kept.all() else (X[kept], codes[kept], weight[kept])

@@ -1,0 +1,74 @@
+"""The default network: a multi-layer perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+__all__ = ["FocalMLP"]
+
+
+class FocalMLP(nn.Module):
+    """Multi-layer perceptron: linear layers with ReLU and dropout between them.
+
+    Weights start as those of :class:`torch.nn.Linear`.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of input features D.
+    n_outputs : int
+        Number of logits C.
+    hidden_layer_sizes : int or sequence of int, default=(10, 10)
+        Width of each hidden layer; an empty sequence gives a linear model.
+    dropout : float, default=0.0
+        Probability of zeroing a hidden unit while training, in [0, 1).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from focalsk.modules import FocalMLP
+    >>> FocalMLP(n_features=4, n_outputs=3)(torch.zeros(5, 4)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        hidden_layer_sizes: int | Sequence[int] = (10, 10),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if isinstance(hidden_layer_sizes, Sequence):
+            hidden = list(hidden_layer_sizes)
+        else:
+            hidden = [hidden_layer_sizes]
+        sizes = [n_features, *hidden, n_outputs]
+        self.layers = nn.ModuleList(
+            nn.Linear(n_in, n_out) for n_in, n_out in zip(sizes, sizes[1:], strict=False)
+        )
+        self.dropout = dropout
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Logits (B, C) of a batch (B, D)."""
+        *hidden, last = self.layers
+        h = input
+        for layer in hidden:
+            h = F.relu(layer(h))
+            if self.training and self.dropout > 0:
+                h = drop(h, self.dropout)
+        return last(h)
+
+
+def drop(h: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
+    """Dropout from one uniform draw per (sample, unit), the draw being independent of `p`.
+
+    Nets that differ only in `p` therefore share one random stream, which lets them train side by
+    side exactly as they would alone.
+    """
+    keep = torch.rand(h.shape, dtype=torch.float32, device=h.device) >= p
+    return h * keep / (1 - p)

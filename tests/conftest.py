@@ -1,0 +1,33 @@
+"""One thread, one seed: what every test runs under."""
+
+import os
+
+# Before anything imports scipy or torch: they read these once.
+os.environ["SCIPY_ARRAY_API"] = "1"  # else scikit-learn skips its array API checks
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[name] = "1"  # tiny nets on several threads only wait for each other
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+torch.set_num_threads(1)
+
+settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine is not a failure
+)
+settings.register_profile("thorough", settings.get_profile("tests"), max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not torch.cuda.is_available():
+        skip = pytest.mark.skip(reason="needs a CUDA device, and torch sees none")
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(skip)
