@@ -11,33 +11,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 
 from focalsk.head import Head
 from focalsk.losses import FocalLoss, SigmoidFocalLoss
 from focalsk.modules import FocalMLP
 from focalsk.net import FocalNet
 
-__all__ = ["OPTIMIZERS", "make_criterion", "make_net"]
+__all__ = [
+    "OPTIMIZERS",
+    "divergence",
+    "make_criterion",
+    "make_net",
+    "make_seed",
+    "module_params",
+    "net_params",
+]
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
-def make_net(estimator: Any, X: Any, n_outputs: int, criterion: Any, seed: int) -> FocalNet:
+def make_net(estimator: Any, X: Any, n_outputs: int, criterion: Any) -> FocalNet:
     """An initialized FocalNet with the parameters of a FocalNetClassifier, for samples like X."""
-    device = find_device(estimator.device)
-    double = X.dtype == np.float64 and device.type == "cpu"
     net = FocalNet(
         **module_params(estimator, X.shape[1], n_outputs),
-        **optimizer_params(estimator, device),
+        **net_params(estimator, X),
         criterion=criterion,
-        lr=estimator.lr,
-        max_epochs=estimator.max_epochs,
-        batch_size=estimator.batch_size,
         callbacks=[_clone_callback(callback) for callback in estimator.callbacks or []],
-        device=str(device),
-        compile=estimator.compile,
-        random_state=seed,
-        dtype=torch.float64 if double else torch.float32,
+        random_state=make_seed(estimator),
         verbose=int(estimator.verbose),
     )
     net.initialize()
@@ -46,12 +47,49 @@ def make_net(estimator: Any, X: Any, n_outputs: int, criterion: Any, seed: int) 
     return net
 
 
-def make_criterion(head: Head, gamma: Any, alpha: NDArray[np.float64] | None) -> Any:
-    """The loss of a head, once gamma fits it."""
-    gamma = _check_gamma(gamma, head)
-    alpha = head.loss_alpha(alpha)
-    weights = None if alpha is None else torch.as_tensor(alpha)
-    return (SigmoidFocalLoss if head.sigmoid else FocalLoss)(gamma, weights)
+def net_params(estimator: Any, X: Any) -> dict[str, Any]:
+    """The parameters of FocalNet that do not differ between nets trained side by side."""
+    device = find_device(estimator.device)
+    double = X.dtype == np.float64 and device.type == "cpu"
+    return {
+        **optimizer_params(estimator, device),
+        "lr": estimator.lr,
+        "max_epochs": estimator.max_epochs,
+        "batch_size": estimator.batch_size,
+        "device": str(device),
+        "compile": estimator.compile,
+        "dtype": torch.float64 if double else torch.float32,
+    }
+
+
+def make_seed(estimator: Any) -> int:
+    """The seed that an estimator's `random_state` stands for."""
+    return int(check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max))
+
+
+def make_criterion(
+    estimator: Any, head: Head, counts: NDArray[np.float64]
+) -> tuple[NDArray[np.float64] | None, Any]:
+    """Alpha, and the loss of a head with it and with the estimator's gamma."""
+    alpha, class_weight = estimator.alpha, estimator.class_weight
+    if alpha is not None and class_weight is not None:
+        raise ValueError(
+            "Only one of 'alpha' and 'class_weight' may be set: class_weight is another name for "
+            f"alpha. Got alpha={alpha!r} and class_weight={class_weight!r}."
+        )
+    alpha = head.alpha(class_weight if alpha is None else alpha, counts)
+    weights = head.loss_alpha(alpha)
+    weights = None if weights is None else torch.as_tensor(weights)
+    loss = SigmoidFocalLoss if head.sigmoid else FocalLoss
+    return alpha, loss(_check_gamma(estimator.gamma, head), weights)
+
+
+def divergence(estimator: Any) -> str:
+    """What to say of an estimator whose weights are no longer numbers."""
+    return (
+        f"Training diverged: weights of {estimator!r} became infinite or NaN. Lower 'lr', now "
+        f"{estimator.lr}, or scale the features."
+    )
 
 
 def _check_gamma(gamma: Any, head: Head) -> Any:

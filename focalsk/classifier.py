@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,16 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from focalsk.batches import ArrayDataset
-from focalsk.build import OPTIMIZERS, make_criterion, make_net
+from focalsk.build import OPTIMIZERS, divergence, make_criterion, make_net
 from focalsk.class_weight import SCHEMES
-from focalsk.head import Head
-from focalsk.net import BestEpoch, FocalNet
+from focalsk.early_stopping import BestEpoch
+from focalsk.head import Head, Samples
+from focalsk.net import FocalNet
 
 __all__ = ["FocalNetClassifier"]
 
@@ -144,28 +145,23 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = self.warm_start and hasattr(self, "net_")
-        X, y = self._validate(X, y, reset=not continuing)
-        head = Head.of(y, self.output)
+        head, samples = self._read_samples(X, y, sample_weight, reset=not continuing)
         if continuing and head.classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 f"warm_start=True needs the classes of the previous fit, {self.classes_.tolist()}. "
                 f"Got {head.classes.tolist()} instead."
             )
-        X, codes, weight = _weighted(X, head.encode(y), sample_weight)
-        weight = None if weight is None else weight / weight.mean()
-        counts = head.count(codes, weight)
-        if not head.multilabel and np.count_nonzero(counts) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes in the data, but the "
-                f"data contains only one class: {head.classes[counts.argmax()]!r}"
-            )
-        self._start(X, head, counts, continuing)
-        if self.early_stopping:
-            self._fit_early_stopping(X, codes, weight)
-        else:
-            self._train(X, codes, weight, epochs=self.max_epochs)
+        self._start(head, samples, head.count(samples.codes, samples.weight), continuing)
+        if not self.early_stopping:
+            self._train(samples, self.max_epochs)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
+            return self
+        train, valid = head.split(samples, self.validation_fraction, self.net_.random_state)
+        stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
+        self._train(train, self.max_epochs, head.dataset(valid), [("best_epoch", stopper)])
+        self.validation_scores_ = stopper.scores_
+        self.best_loss_ = min(self.history_[:, "valid_loss"])
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -178,7 +174,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     ) -> FocalNetClassifier:
         """Train one epoch on the given samples.
 
-        A scheme of `alpha` counts the samples of all calls so far.
+        A scheme of `alpha` counts the samples of all calls so far. Nothing is held out, whatever
+        `early_stopping` says.
 
         Parameters
         ----------
@@ -193,8 +190,6 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         -------
         self : FocalNetClassifier
         """
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True.")
         continuing = hasattr(self, "net_")
         X, y = self._validate(X, y, reset=not continuing)
         head = self._head if continuing else Head.of(y, self.output, classes)
@@ -205,18 +200,33 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
                 f"classes must be those of the first call, {head.classes.tolist()}. Got "
                 f"{list(classes)} instead."
             )
-        X, codes, weight = _weighted(X, head.encode(y), sample_weight)
-        counts = head.count(codes, weight) + (self.class_count_ if continuing else 0)
-        self._start(X, head, counts, continuing)
-        self._train(X, codes, weight, epochs=1)
+        samples = _weighted(X, head.encode(y), sample_weight)
+        seen = self.class_count_ if continuing else 0
+        self._start(head, samples, head.count(samples.codes, samples.weight) + seen, continuing)
+        self._train(samples, epochs=1)
         return self
 
-    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        if self.alpha is not None and self.class_weight is not None:
+    def _read_samples(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, reset: bool = True
+    ) -> tuple[Head, Samples]:
+        """Check what `fit` is given and code it: the first step of `fit`, without training.
+
+        Weights are scaled to mean 1 and samples without weight left out. Of the estimator, only
+        ``n_features_in_`` and ``feature_names_in_`` are set, with `reset`.
+        """
+        X, y = self._validate(X, y, reset=reset)
+        head = Head.of(y, self.output)
+        samples = _weighted(X, head.encode(y), sample_weight)
+        if samples.weight is not None:
+            samples = samples._replace(weight=samples.weight / samples.weight.mean())
+        if not head.multilabel and len(found := np.unique(samples.codes)) < 2:
             raise ValueError(
-                "Only one of 'alpha' and 'class_weight' may be set: class_weight is another name "
-                f"for alpha. Got alpha={self.alpha!r} and class_weight={self.class_weight!r}."
+                f"{type(self).__name__} needs samples of at least 2 classes in the data, but the "
+                f"data contains only one class: {head.classes[found[0]]!r}"
             )
+        return head, samples
+
+    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         X, y = validate_data(self, X, y, multi_output=True, reset=reset, **self._checks_of_X())
         if y.ndim == 2 and y.shape[1] == 1 and isinstance(y, np.ndarray):
             y = column_or_1d(y, warn=True)
@@ -229,62 +239,50 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             "allow_nd": self.module is not None,
         }
 
-    def _start(self, X: Any, head: Head, counts: NDArray[np.float64], continuing: bool) -> None:
+    def _start(
+        self, head: Head, samples: Samples, counts: NDArray[np.float64], continuing: bool
+    ) -> None:
         """Set what is known before training, and make the net unless one goes on."""
+        alpha, criterion = make_criterion(self, head, counts)
         self._head = head
         self.classes_ = head.classes
         self.class_count_ = counts
-        self.alpha_ = head.alpha(self.class_weight if self.alpha is None else self.alpha, counts)
-        criterion = make_criterion(head, self.gamma, self.alpha_)
+        self.alpha_ = alpha
         if continuing:
             self.net_.criterion_ = criterion.to(self.net_.device)
         else:
-            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-            self.net_ = make_net(self, X, head.n_outputs, criterion, seed)
+            self.net_ = make_net(self, samples.X, head.n_outputs, criterion)
 
-    def _fit_early_stopping(self, X: Any, codes: NDArray[Any], weight: Any) -> None:
-        train, valid = self._head.split(codes, self.validation_fraction, self.net_.random_state)
-        parts = [(X[i], codes[i], None if weight is None else weight[i]) for i in (train, valid)]
-        stopper = BestEpoch(self._monitor(*parts[1]), self.n_iter_no_change, self.tol)
-        self._train(*parts[0], self.max_epochs, self._dataset(*parts[1]), [("best", stopper)])
-        self.validation_scores_ = stopper.scores_
-        self.best_loss_ = min(self.history_[:, "valid_loss"])
-
-    def _monitor(self, X: Any, codes: NDArray[Any], weight: Any) -> Callable[[FocalNet], float]:
+    def _monitor(self, valid: Samples) -> Callable[[FocalNet], float]:
         if self.monitor == "loss":
             return lambda net: -net.history[-1]["valid_loss"]
-        scorer = get_scorer(self.monitor)
         # Validated data has no column names to compare with.
         judged = copy.copy(self)
         vars(judged).pop("feature_names_in_", None)
-        y = codes if self._head.multilabel else self.classes_[codes]
-        kwargs = {} if weight is None else {"sample_weight": weight}
-        return lambda net: scorer(judged, X, y, **kwargs)
-
-    def _dataset(self, X: Any, codes: NDArray[Any], weight: Any) -> ArrayDataset:
-        return ArrayDataset(X, self._head.targets(codes), weight)
+        score = self._head.scorer(self.monitor, valid)
+        return lambda net: score(judged)
 
     def _train(
         self,
-        X: Any,
-        codes: NDArray[Any],
-        weight: Any,
+        samples: Samples,
         epochs: int,
         valid: ArrayDataset | None = None,
-        callbacks: list | None = None,
+        callbacks: Sequence[tuple[str, Any]] = (),
     ) -> None:
-        net, dataset = self.net_, self._dataset(X, codes, weight)
+        net = self.net_
         kept = net.callbacks_
-        net.callbacks_ = kept + (callbacks or [])
+        net.callbacks_ = [*kept, *callbacks]
         try:
-            net.notify("on_train_begin", X=X, y=codes)
-            net.fit_loop(dataset, epochs=epochs, valid=valid)
-            net.notify("on_train_end", X=X, y=codes)
+            net.notify("on_train_begin", X=samples.X, y=samples.codes)
+            net.fit_loop(self._head.dataset(samples), epochs=epochs, valid=valid)
+            net.notify("on_train_end", X=samples.X, y=samples.codes)
         finally:
             net.callbacks_ = kept
         self.history_ = net.history
         self.n_iter_ = len(net.history)
         self.loss_curve_ = list(net.history[:, "train_loss"])
+        if not all(bool(p.isfinite().all()) for p in net.module_.parameters()):
+            raise ValueError(divergence(self))
 
     # Prediction ---------------------------------------------------------------------------------
 
@@ -303,7 +301,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             labels; else one score per class. Their sigmoid or softmax (normalised over the
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
-        return self._head.scores(self._logits(X), self._net_gamma()).numpy()
+        logits = self._logits(X)
+        return self._head.scores(logits, self._net_gamma()).numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -363,14 +362,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         return gamma.cpu() if isinstance(gamma, torch.Tensor) else gamma
 
 
-def _weighted(
-    X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None
-) -> tuple[Any, NDArray[Any], NDArray[Any] | None]:
-    """Checked sample weights, and the samples that have any."""
+def _weighted(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Samples:
+    """The samples that have a weight, with the weights checked."""
     if sample_weight is None:
-        return X, codes, None
+        return Samples(X, codes, None)
     weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
-    kept = weight > 0
-    return (X, codes, weight) if kept.all() else (X[kept], codes[kept], weight[kept])
+    samples = Samples(X, codes, weight)
+    return samples if weight.all() else samples.take(weight > 0)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import get_scorer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch.nn import functional as F
 
+from focalsk.batches import ArrayDataset
 from focalsk.class_weight import compute_alpha
 from focalsk.posterior import (
     focal_posterior,
@@ -19,7 +22,19 @@ from focalsk.posterior import (
     sigmoid_focal_scores,
 )
 
-__all__ = ["Head"]
+__all__ = ["Head", "Samples"]
+
+
+class Samples(NamedTuple):
+    """Validated samples: X (n, ...), codes of their targets, and weights (n,) or None."""
+
+    X: Any
+    codes: NDArray[Any]
+    weight: NDArray[Any] | None
+
+    def take(self, chosen: NDArray[np.bool_]) -> Samples:
+        """The samples where a mask (n,) is set."""
+        return Samples(*(None if part is None else part[chosen] for part in self))
 
 
 @dataclass(frozen=True)
@@ -122,14 +137,13 @@ class Head:
         """Alpha as the loss wants it: one sigmoid logit takes (negative, positive) rows."""
         return alpha[:, None] if self._one_logit and alpha is not None else alpha
 
-    def split(
-        self, codes: NDArray[Any], fraction: float, seed: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Indices of training and validation samples, stratified by class.
+    def split(self, samples: Samples, fraction: float, seed: int) -> tuple[Samples, Samples]:
+        """Training and validation samples, stratified by class.
 
         Every class with two samples or more is in both parts; the sample of a class that has only
         one stays in training. Multi-label samples are split at random.
         """
+        codes = samples.codes
         rng = np.random.default_rng(seed)
         valid = np.zeros(len(codes), dtype=bool)
         groups = np.zeros(len(codes), dtype=int) if self.multilabel else codes
@@ -142,7 +156,18 @@ class Head:
                 "early_stopping=True needs a class with two samples or more, to hold out some for "
                 f"validation. Got {len(codes)} samples, each alone in its class."
             )
-        return np.flatnonzero(~valid), np.flatnonzero(valid)
+        return samples.take(~valid), samples.take(valid)
+
+    def dataset(self, samples: Samples) -> ArrayDataset:
+        """What a net trains on."""
+        return ArrayDataset(samples.X, self.targets(samples.codes), samples.weight)
+
+    def scorer(self, scoring: Any, samples: Samples) -> Callable[[Any], float]:
+        """A function of an estimator: its score on coded samples, by scikit-learn's scorer."""
+        score = get_scorer(scoring)
+        y = samples.codes if self.multilabel else self.classes[samples.codes]
+        kwargs = {} if samples.weight is None else {"sample_weight": samples.weight}
+        return lambda estimator: score(estimator, samples.X, y, **kwargs)
 
     # On the way out -----------------------------------------------------------------------------
 

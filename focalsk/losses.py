@@ -1,15 +1,16 @@
-"""Focal loss on logits: exact at every margin, twice differentiable, broadcast over leading axes.
+"""Focal loss on logits: exact at every margin, twice differentiable, over any leading axes.
 
-Every focal loss here is one function of one number per target, the margin ``m`` of its logit over the
-others. With ``p = sigmoid(m)`` the target's probability and ``u = sigmoid(-m)`` what it lacks to one::
+Every focal loss here is one function of one number per target, the margin ``m`` of its logit over
+the others. With ``p = sigmoid(m)`` the target's probability and ``u = sigmoid(-m)`` the rest::
 
     loss(m) = u ** gamma * -log(p)
     slope(m) = -dloss/dm = u ** gamma * (u + gamma * p * -log(p))
 
-``1 - p`` is never computed and both terms of the slope are positive, so nothing cancels at any margin.
+``1 - p`` is never computed and both terms of the slope are positive, so nothing ever cancels.
 
-`softmax_focal`, `sigmoid_focal` and `class_margins` are the elementwise core, unchecked and unweighted;
-`focal_loss` and `sigmoid_focal_loss` add checks, weights and reductions; the modules hold parameters.
+`softmax_focal`, `sigmoid_focal` and `class_margins` are the elementwise core, unchecked and
+unweighted; `focal_loss` and `sigmoid_focal_loss` add checks, weights and reductions; the modules
+hold parameters.
 
 References
 ----------
@@ -32,7 +33,7 @@ Values: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | Tensor
 """A number, or an array-like (list, NumPy array, tensor) of them."""
 
 
-# The elementwise core -----------------------------------------------------------------------------
+# The elementwise core ----------------------------------------------------------------------------
 
 
 def softmax_focal(input: Tensor, target: Tensor, gamma: float | Tensor, dim: int = -1) -> Tensor:
@@ -96,11 +97,11 @@ def class_margins(input: Tensor, dim: int = -1) -> Tensor:
     tensor([ 2., -2.])
     """
     input = input.movedim(dim, 0)
-    index = input.argmax(0)
-    largest, _, total = _log_sum_exp(input)
+    _, index = input.max(0)  # three times as fast as argmax
+    largest, log_total, _ = _softmax(input)
     # All but the largest class have p <= 1/2, where log(p) - log(1 - p) is safe. The largest one is
     # parked at p = 1/2 so that its unused branch stays finite backwards, then gets its own sum.
-    log_p = _put(input - largest - total.log(), index, -math.log(2))
+    log_p = _put(input - largest - log_total, index, -math.log(2))
     margins = log_p - torch.log1p(-log_p.exp())
     own, _ = _margin(input, index)
     return margins.scatter(0, index.unsqueeze(0), own.unsqueeze(0)).movedim(0, dim)
@@ -110,13 +111,14 @@ def class_margins(input: Tensor, dim: int = -1) -> Tensor:
 # the last axis take three times as long.
 
 
-def _log_sum_exp(input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest entry, the exponentials of all relative to it, and their sum."""
-    largest = input.detach().amax(0)
+def _softmax(input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the largest logit, the log-sum-exp over it, and the softmax; infinities are fine."""
     limits = torch.finfo(input.dtype)
-    # With an infinite largest entry, inf - inf must not arise: what reaches it counts as exp(0).
-    powers = (input - largest.clamp(limits.min, limits.max)).clamp(max=0).exp()
-    return largest, powers, powers.sum(0)
+    largest = input.detach().amax(0)
+    finite = input.clamp(limits.min, limits.max)
+    powers = (finite - largest.clamp(limits.min, limits.max)).exp()
+    total = powers.sum(0)
+    return largest, total.log(), powers / total
 
 
 def _put(input: Tensor, index: Tensor, value: float) -> Tensor:
@@ -124,16 +126,14 @@ def _put(input: Tensor, index: Tensor, value: float) -> Tensor:
 
 
 def _margin(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Margin of the target class, and minus the margin's gradient in the logits."""
+    """Return the margin of the target class and minus its gradient in the logits."""
     own = input.gather(0, target.unsqueeze(0)).squeeze(0)
-    largest, powers, total = _log_sum_exp(_put(input, target, -math.inf))
-    # total >= 1 unless every other logit is -inf; then their shares are 0 and not 0 / 0.
-    shares = powers / total.clamp(min=1)
-    return own - largest - total.log(), _put(shares, target, -1.0)
+    largest, log_total, shares = _softmax(_put(input, target, -math.inf))
+    return own - largest - log_total, _put(shares, target, -1.0)
 
 
 def _curve(margin: Tensor, gamma: float | Tensor) -> tuple[Tensor, Tensor]:
-    """The loss of a margin and minus its derivative."""
+    """Return the loss of a margin and minus its derivative."""
     limits = torch.finfo(margin.dtype)
     log_p, p, u = F.logsigmoid(margin), margin.sigmoid(), (-margin).sigmoid()
     # Clamped, so that 0 ** (gamma - 1) and 0 * log(0) do not turn up as NaN, backwards included.
@@ -145,7 +145,7 @@ def _curve(margin: Tensor, gamma: float | Tensor) -> tuple[Tensor, Tensor]:
 def _softmax_terms(
     dim: int, input: Tensor, target: Tensor, gamma: float | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Loss of every target, and its gradient in the logits."""
+    """Return the loss of every target and its gradient in the logits."""
     if input.shape[dim] == 2:  # the margin is a difference: half the time
         first, second = input.unbind(dim)
         sign = (2 * target - 1).to(input.dtype)
@@ -160,7 +160,7 @@ def _softmax_terms(
 def _weighted_terms(
     dim: None, margin: Tensor, weight: Tensor, gamma: float | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Loss of every margin times its weight, and its gradient in the margin."""
+    """Return the loss of every margin times its weight and its gradient in the margin."""
     loss, slope = _curve(margin, gamma)
     # What has weight 0 must not count even where its loss is infinite.
     return weight * loss.where(weight != 0, 0), -weight * slope
@@ -169,7 +169,7 @@ def _weighted_terms(
 def _sigmoid_terms(
     dim: None, input: Tensor, positive: Tensor, negative: Tensor, gamma: float | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Binary loss under the weights of the two outcomes, and its gradient in the logits."""
+    """Return the loss under the weights of the two outcomes and its gradient in the logits."""
     hit, hit_gradient = _weighted_terms(dim, input, positive, gamma)
     miss, miss_gradient = _weighted_terms(dim, -input, negative, gamma)
     return hit + miss, hit_gradient - miss_gradient
@@ -225,7 +225,7 @@ def _traced() -> bool:
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
-# The losses ---------------------------------------------------------------------------------------
+# The losses --------------------------------------------------------------------------------------
 
 
 def focal_loss(
@@ -242,8 +242,9 @@ def focal_loss(
 ) -> Tensor:
     r"""Softmax focal loss, ``sum_k t_k * alpha_k * (1 - p_k) ** gamma_k * -log(p_k)``.
 
-    With ``gamma=0`` it is ``torch.nn.functional.cross_entropy(weight=alpha)`` in every option. It is
-    exact at every margin, infinite logits included, in value and gradient, and differentiable twice.
+    With ``gamma=0`` it is ``torch.nn.functional.cross_entropy(weight=alpha)`` in every option. It
+    is exact at every margin, infinite logits included, in value and gradient, and differentiable
+    twice.
 
     Parameters
     ----------
@@ -263,8 +264,8 @@ def focal_loss(
     label_smoothing : float in [0, 1], default=0.0
         Share of the target that is spread evenly over all classes.
     reduction : {"none", "sum", "mean"}, default="mean"
-        The mean divides by the summed `alpha` of the targets (their number without `alpha`), for class
-        probabilities by the number of targets.
+        The mean divides by the summed `alpha` of the targets (their number without `alpha`), for
+        class probabilities by the number of targets.
     avg_factor : float or Tensor of shape (), default=None
         Divides the sum instead of that, e.g. the number of positives. Needs ``reduction="mean"``.
 
@@ -289,28 +290,32 @@ def focal_loss(
     tensor(0.6894)
     """
     _check_options(reduction, avg_factor, label_smoothing)
-    gamma, alpha = _softmax_parameters(gamma, alpha)
+    focus, class_weight = _softmax_parameters(gamma, alpha)
     dtype, input = _working_dtype(input)
     dim = _check_softmax_shapes(input, target)
     n_classes = input.shape[dim]
-    gamma = _fit("gamma", gamma, n_classes, input)
-    alpha = _fit("alpha", alpha, n_classes, input)
+    focus = _fit("gamma", focus, n_classes, input)
+    class_weight = _fit("alpha", class_weight, n_classes, input)
 
-    counted = valid = None  # what a target adds to the mean's denominator; whether it counts
+    # What a target adds to the denominator of the mean, and whether it counts at all.
+    counted: Tensor | None = None
+    valid: Tensor | None = None
+    dense: Tensor | None = None
     if target.is_floating_point():
         _check_probabilities(target, ignore_index)
         dense = target.to(input.dtype)
     else:
         target, valid = _mask_ignored(target.long(), n_classes, ignore_index)
-        counted = alpha[target] if alpha is not None else None
-        dense = _one_hot(input, target, dim) if label_smoothing > 0 else None
+        counted = None if class_weight is None else class_weight[target]
+        if label_smoothing > 0:
+            dense = torch.zeros_like(input).scatter(dim, target.unsqueeze(dim), 1.0)
 
     if dense is None:
-        loss = softmax_focal(input, target, _pick(gamma, target), dim)
+        loss = softmax_focal(input, target, _pick(focus, target), dim)
         loss = loss if counted is None else loss * counted
     else:
-        dense = torch.lerp(dense, torch.full_like(dense, 1 / n_classes), label_smoothing)
-        loss = _dense_loss(input, dense, gamma, alpha, dim)
+        dense = dense * (1 - label_smoothing) + label_smoothing / n_classes
+        loss = _dense_loss(input, dense, focus, class_weight, dim)
     if valid is not None:
         loss = loss.where(valid, 0)
         counted = valid.to(loss.dtype) if counted is None else counted.where(valid, 0)
@@ -344,9 +349,9 @@ def sigmoid_focal_loss(
     gamma : float or array-like of shape (K,), default=2.0
         Focusing parameter, not negative; one for all or one per label.
     alpha : float in [0, 1], or array-like of shape (K,) or (2, K), default=None
-        Class weights, not negative. A float is the positives' weight, the negatives get 1 - alpha. A
-        vector weighs each label, positive or not. Two rows weigh each label's negatives (``alpha[0]``)
-        and positives (``alpha[1]``).
+        Class weights, not negative. A float is the positives' weight, the negatives get
+        1 - alpha. A vector weighs each label, positive or not. Two rows weigh each label's
+        negatives (``alpha[0]``) and positives (``alpha[1]``).
     weight : array-like broadcastable to input, or of shape input.shape[:n], default=None
         Weight of each sample or element. It never enters the denominator of the mean.
     reduction : {"none", "sum", "mean"}, default="mean"
@@ -374,18 +379,18 @@ def sigmoid_focal_loss(
     tensor(0.0203)
     """
     _check_options(reduction, avg_factor)
-    gamma, alpha = _sigmoid_parameters(gamma, alpha)
+    focus, class_weight = _sigmoid_parameters(gamma, alpha)
     dtype, input = _working_dtype(input)
     n_labels = input.shape[-1] if input.dim() else 1
     target = _binary_target(input, target)
-    gamma = _fit("gamma", gamma, n_labels, input)
-    alpha = _fit("alpha", alpha, n_labels, input)
-    if alpha is None:
-        loss = sigmoid_focal(input, target, gamma)
+    focus = _fit("gamma", focus, n_labels, input)
+    class_weight = _fit("alpha", class_weight, n_labels, input)
+    if class_weight is None:
+        loss = sigmoid_focal(input, target, focus)
     else:
-        negative, positive = outcome_weights(alpha)
+        negative, positive = outcome_weights(class_weight)
         weights = target * positive, (1 - target) * negative
-        loss = _differentiable(_sigmoid_terms, None, input, *weights, gamma)
+        loss = _differentiable(_sigmoid_terms, None, input, *weights, focus)
     return _reduce(loss, weight, reduction, None, avg_factor).to(dtype)
 
 
@@ -436,7 +441,7 @@ class FocalLoss(nn.Module):
         weight: Values | None = None,
         avg_factor: float | Tensor | None = None,
     ) -> Tensor:
-        """The loss of logits `input`; the arguments are those of `focal_loss`."""
+        """Return the loss of the logits; the arguments are those of `focal_loss`."""
         return focal_loss(
             input,
             target,
@@ -450,6 +455,7 @@ class FocalLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
+        """Return the parameters as text."""
         return _describe(self, "gamma", "alpha", "ignore_index", "label_smoothing", "reduction")
 
 
@@ -490,16 +496,24 @@ class SigmoidFocalLoss(nn.Module):
         weight: Values | None = None,
         avg_factor: float | Tensor | None = None,
     ) -> Tensor:
-        """The loss of logits `input`; the arguments are those of `sigmoid_focal_loss`."""
-        options = {"weight": weight, "reduction": self.reduction, "avg_factor": avg_factor}
-        return sigmoid_focal_loss(input, target, self.gamma, self.alpha, **options)
+        """Return the loss of the logits; the arguments are those of `sigmoid_focal_loss`."""
+        return sigmoid_focal_loss(
+            input,
+            target,
+            self.gamma,
+            self.alpha,
+            weight=weight,
+            reduction=self.reduction,
+            avg_factor=avg_factor,
+        )
 
     def extra_repr(self) -> str:
+        """Return the parameters as text."""
         return _describe(self, "gamma", "alpha", "reduction")
 
 
 def _keep(module: nn.Module, name: str, value: float | Tensor | None, given: object) -> None:
-    """Store a checked parameter, arrays as buffers: tensors in their own dtype, lists in torch's."""
+    """Store a checked parameter; arrays become buffers, in torch's dtype unless tensors."""
     if isinstance(value, Tensor):
         dtype = value.dtype if isinstance(given, Tensor) else torch.get_default_dtype()
         module.register_buffer(name, value.detach().to(dtype, copy=True))
@@ -512,11 +526,11 @@ def _describe(module: nn.Module, *names: str) -> str:
     return ", ".join(f"{n}={v.tolist() if isinstance(v, Tensor) else v!r}" for n, v in values)
 
 
-# Steps shared by the losses -----------------------------------------------------------------------
+# Steps shared by the losses ----------------------------------------------------------------------
 
 
 def _working_dtype(input: Tensor) -> tuple[torch.dtype, Tensor]:
-    """The result's dtype, and the input in float32 or float64."""
+    """Return the dtype of the result, and the input in float32 or float64."""
     if not isinstance(input, Tensor) or not input.is_floating_point():
         raise TypeError(f"input must be a tensor of floating-point logits, got {_kind(input)}.")
     if input.dtype in (torch.float32, torch.float64):
@@ -526,11 +540,8 @@ def _working_dtype(input: Tensor) -> tuple[torch.dtype, Tensor]:
 
 
 def _pick(parameter: float | Tensor, target: Tensor) -> float | Tensor:
-    return parameter[target] if isinstance(parameter, Tensor) else parameter
-
-
-def _one_hot(input: Tensor, target: Tensor, dim: int) -> Tensor:
-    return torch.zeros_like(input).scatter(dim, target.unsqueeze(dim), 1.0)
+    vector = isinstance(parameter, Tensor) and parameter.dim() > 0
+    return parameter[target] if vector else parameter  # type: ignore[index]
 
 
 def _dense_loss(
@@ -547,9 +558,9 @@ def _dense_loss(
     return _differentiable(_weighted_terms, None, margins, target, gamma).sum(dim)
 
 
-def outcome_weights(alpha: float | Tensor) -> tuple[float | Tensor, float | Tensor]:
-    """Weights of the negatives and of the positives that a sigmoid loss's `alpha` stands for."""
-    if not isinstance(alpha, Tensor):
+def outcome_weights(alpha: Any) -> tuple[Any, Any]:
+    """Return the negatives' and the positives' weights behind a sigmoid loss's `alpha`."""
+    if not isinstance(alpha, Tensor) or alpha.dim() == 0:
         return 1 - alpha, alpha
     return (alpha[0], alpha[1]) if alpha.dim() > 1 else (alpha, alpha)
 
@@ -557,11 +568,11 @@ def outcome_weights(alpha: float | Tensor) -> tuple[float | Tensor, float | Tens
 def _mask_ignored(
     target: Tensor, n_classes: int, ignore_index: int
 ) -> tuple[Tensor, Tensor | None]:
-    """Targets that are all valid indices, and which of them count (None: all)."""
+    """Return targets that are all valid indices, and which of them count (None: all)."""
     readable = _readable(target) and target.numel() > 0
     if readable:
         low, high = (int(x) for x in target.aminmax())
-        if 0 <= low and high < n_classes and not low <= ignore_index <= high:
+        if low >= 0 and high < n_classes and not low <= ignore_index <= high:
             return target, None
     valid = target != ignore_index
     target = target.where(valid, 0)
@@ -574,7 +585,7 @@ def _mask_ignored(
 
 
 def _binary_target(input: Tensor, target: Tensor) -> Tensor:
-    """Targets of input's shape and dtype, class indices spread out one-hot."""
+    """Return targets of input's shape and dtype, class indices spread out one-hot."""
     if not isinstance(target, Tensor):
         raise TypeError(f"target must be a tensor, got {_kind(target)}.")
     if target.shape == input.shape:
@@ -592,6 +603,21 @@ def _binary_target(input: Tensor, target: Tensor) -> Tensor:
     return (target.unsqueeze(-1) == torch.arange(n_labels, device=target.device)).to(input.dtype)
 
 
+def _spread(weight: Values, loss: Tensor) -> Tensor:
+    """Return weights that broadcast to the loss: one per sample spreads over what follows."""
+    weight = _as_tensor("weight", weight).to(loss.device, loss.dtype)
+    spread = weight.reshape(weight.shape + (1,) * (loss.dim() - weight.dim()))
+    fits = spread.dim() == loss.dim() and all(
+        w in (1, n) for w, n in zip(spread.shape, loss.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"weight must be broadcastable to the loss of shape {tuple(loss.shape)}, "
+            f"samples first, got shape {tuple(weight.shape)}."
+        )
+    return spread
+
+
 def _reduce(
     loss: Tensor,
     weight: Values | None,
@@ -600,15 +626,7 @@ def _reduce(
     avg_factor: float | Tensor | None,
 ) -> Tensor:
     if weight is not None:
-        weight = torch.as_tensor(weight, dtype=loss.dtype, device=loss.device)
-        # Samples come first: a weight per sample spreads over what follows.
-        spread = weight.reshape(weight.shape + (1,) * (loss.dim() - weight.dim()))
-        if any(w not in (1, n) for w, n in zip(spread.shape, loss.shape, strict=False)):
-            raise ValueError(
-                f"weight must be broadcastable to the loss of shape {tuple(loss.shape)}, "
-                f"samples first, got shape {tuple(weight.shape)}."
-            )
-        loss = loss * spread
+        loss = loss * _spread(weight, loss)
     if reduction == "none":
         return loss
     if reduction == "sum":
@@ -618,7 +636,7 @@ def _reduce(
     return loss.mean() if counted is None else loss.sum() / counted.sum()
 
 
-# Checks -------------------------------------------------------------------------------------------
+# Checks ------------------------------------------------------------------------------------------
 
 
 def _kind(value: object) -> str:
@@ -651,27 +669,34 @@ def _check_options(
         raise ValueError(f"label_smoothing must be a float in [0, 1], got {label_smoothing!r}.")
 
 
-def _nonnegative(name: str, value: Values) -> float | Tensor:
-    """A parameter as a float or as a tensor, checked to be finite and not negative."""
-    if isinstance(value, Real) and not isinstance(value, bool):
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be finite and not negative, got {value!r}.")
-        return float(value)
+def _as_tensor(name: str, value: object) -> Tensor:
     if not isinstance(value, Tensor):
         try:
             value = torch.tensor(value, dtype=torch.float64)
         except (TypeError, ValueError, RuntimeError) as error:
-            raise TypeError(
-                f"{name} must be a number or an array of them, got {value!r}."
-            ) from error
+            message = f"{name} must be a number or an array of them, got {value!r}."
+            raise TypeError(message) from error
     if value.is_complex() or value.dtype == torch.bool:
         raise TypeError(f"{name} must hold real numbers, got {_kind(value)}.")
+    return value
+
+
+def as_parameter(name: str, value: Values) -> float | Tensor:
+    """Return a parameter as float or tensor, checked to be finite and not negative."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be a number or an array of them, got {value!r}.")
+    if isinstance(value, Real):
+        number = float(value)
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{name} must be finite and not negative, got {value!r}.")
+        return number
+    value = _as_tensor(name, value)
     _check_range(name, value, math.inf)
     return value
 
 
 def _check_gamma(gamma: Values) -> float | Tensor:
-    value = _nonnegative("gamma", gamma)
+    value = as_parameter("gamma", gamma)
     if isinstance(value, Tensor) and value.dim() > 1:
         raise ValueError(f"gamma must be a number or a vector, got shape {tuple(value.shape)}.")
     return value
@@ -682,7 +707,7 @@ def _softmax_parameters(
 ) -> tuple[float | Tensor, Tensor | None]:
     if alpha is None:
         return _check_gamma(gamma), None
-    value = _nonnegative("alpha", alpha)
+    value = as_parameter("alpha", alpha)
     if not isinstance(value, Tensor) or value.dim() == 0:
         raise ValueError(
             "alpha must hold one weight per class, as one number only rescales a softmax loss "
@@ -698,19 +723,24 @@ def _sigmoid_parameters(
 ) -> tuple[float | Tensor, float | Tensor | None]:
     if alpha is None:
         return _check_gamma(gamma), None
-    value = _nonnegative("alpha", alpha)
-    if isinstance(value, Tensor) and value.dim() == 0:
-        _check_range("alpha", value, 1)
-        value = torch.stack((1 - value, value)).unsqueeze(-1)
+    return _check_gamma(gamma), check_outcome_weights(alpha)
+
+
+def check_outcome_weights(alpha: Values) -> float | Tensor:
+    """Return a sigmoid loss's `alpha` as float or tensor, its values and rows checked."""
+    value = as_parameter("alpha", alpha)
+    if isinstance(value, Tensor) and value.dim() > 0:
+        if value.dim() > 1 and value.shape[0] != 2:
+            raise ValueError(f"alpha must have shape (K,) or (2, K), got {tuple(value.shape)}.")
     elif not isinstance(value, Tensor) and value > 1:
         raise ValueError(f"alpha must be in [0, 1] if it is one number, got {alpha!r}.")
-    elif isinstance(value, Tensor) and value.dim() > 1 and value.shape[:-1] != (2,):
-        raise ValueError(f"alpha must have shape (K,) or (2, K), got {tuple(value.shape)}.")
-    return _check_gamma(gamma), value
+    elif isinstance(value, Tensor):
+        _check_range("alpha", value, 1)
+    return value
 
 
 def _fit(name: str, value: Any, n_classes: int, input: Tensor) -> Any:
-    """A parameter in the input's dtype and place, checked to have one entry per class."""
+    """Return a parameter in the input's dtype and place, one entry per class."""
     if not isinstance(value, Tensor):
         return value
     if value.dim() > 0 and value.shape[-1] != n_classes:
@@ -721,7 +751,7 @@ def _fit(name: str, value: Any, n_classes: int, input: Tensor) -> Any:
 
 
 def _check_softmax_shapes(input: Tensor, target: Tensor) -> int:
-    """The axis of the classes, once the two shapes are known to fit."""
+    """Return the axis of the classes, once the two shapes are known to fit."""
     if not isinstance(target, Tensor) or target.is_complex() or target.dtype == torch.bool:
         raise TypeError(
             f"target must be a tensor of class indices or probabilities, got {_kind(target)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from focalsk.posterior import (
     sigmoid_focal_scores,
 )
 
-__all__ = ["BestEpoch", "FocalNet"]
+__all__ = ["FocalNet"]
 
 # Values in one evaluation batch: large enough to make the cost per call vanish, small enough for
 # its activations to stay in a processor's cache.
@@ -236,15 +236,15 @@ class FocalNet(NeuralNet):
         hooks = self._has_batch_hooks()
         losses, sizes = [], []
         for batch in iterator:
-            if hooks:
-                self.notify("on_batch_begin", batch=batch, training=training)
+            if hooks:  # skorch's callbacks expect batches of X and y
+                self.notify("on_batch_begin", batch=batch[:2], training=training)
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"].detach())
             sizes.append(len(batch[1]))
             if hooks:
                 self.history.record_batch(prefix + "_loss", step["loss"].sum().item())
                 self.history.record_batch(prefix + "_batch_size", sizes[-1])
-                self.notify("on_batch_end", batch=batch, training=training, **step)
+                self.notify("on_batch_end", batch=batch[:2], training=training, **step)
         self.history.record(prefix + "_batch_count", len(sizes))
         if sizes:
             self._record_loss(prefix + "_loss", losses, sizes)
@@ -354,59 +354,3 @@ class FocalNet(NeuralNet):
 
 def _cpu(value: Any) -> Any:
     return value.cpu() if isinstance(value, torch.Tensor) else value
-
-
-class BestEpoch(Callback):
-    """Stop when a score has ceased to improve, and keep the weights of the best epoch.
-
-    The rule is MLPClassifier's: an epoch counts as progress if its score is at least the best one
-    plus `tol`; more than `n_iter_no_change` epochs in a row without progress end the training.
-
-    Parameters
-    ----------
-    score : callable
-        ``score(net)`` is called after each epoch; greater is better.
-    n_iter_no_change : int or inf, default=10
-        Epochs without progress that are borne.
-    tol : float, default=1e-4
-        The least progress.
-
-    Attributes
-    ----------
-    scores_ : list of float
-        The score of each epoch.
-    best_score_ : float
-        The best of them.
-    """
-
-    def __init__(
-        self, score: Callable[[NeuralNet], Any], n_iter_no_change: float = 10, tol: float = 1e-4
-    ) -> None:
-        self.score = score
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-
-    def on_train_begin(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.scores_: list[float] = []
-        self.best_score_ = -np.inf
-        self.waited_ = 0
-        self.best_state_ = _copy_state(net.module_)
-
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:  # type: ignore[override]
-        score = float(self.score(net))
-        self.scores_.append(score)
-        # Written so that a score of NaN counts as no progress.
-        self.waited_ = 0 if score >= self.best_score_ + self.tol else self.waited_ + 1
-        if score > self.best_score_:
-            self.best_score_ = score
-            self.best_state_ = _copy_state(net.module_)
-        if self.waited_ > self.n_iter_no_change:
-            raise KeyboardInterrupt
-
-    def on_train_end(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        net.module_.load_state_dict(self.best_state_)
-        del self.best_state_
-
-
-def _copy_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in module.state_dict().items()}
