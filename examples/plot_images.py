@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, precision_score, recall_score
+from sklearn.model_selection import train_test_split
 from skorch.callbacks import EpochScoring
 from torch import nn
 
@@ -25,13 +26,18 @@ from focalsk import FocalNetClassifier
 
 digits = load_digits()
 rng = np.random.default_rng(0)
-images = digits.images[:, None] / 16 + rng.normal(0, 0.45, (len(digits.images), 1, 8, 8))
+images = digits.images[:, None] / 16 + rng.normal(0, 0.3, (len(digits.images), 1, 8, 8))
 images = images.astype(np.float32)
 is_rare = digits.target >= 8
 common, rare = rng.permutation(np.flatnonzero(~is_rare)), rng.permutation(np.flatnonzero(is_rare))
-chosen, rest = np.r_[common[:1000], rare[:300]], np.r_[common[1000:], rare[300:]]
-X, y = images[chosen], is_rare[chosen].astype(int)
-X_test, y_test = images[rest], is_rare[rest].astype(int)
+chosen = np.r_[common[:1000], rare[:300]]
+X, X_test, y, y_test = train_test_split(
+    images[chosen],
+    is_rare[chosen].astype(int),
+    test_size=0.3,
+    stratify=is_rare[chosen],
+    random_state=0,
+)
 print(X.shape, np.bincount(y), "and for the test", np.bincount(y_test))
 
 # %%
@@ -73,6 +79,8 @@ for name, params in PARAMS.items():
         module=SmallCNN,
         module_params={"width": 8},
         max_epochs=20,
+        lr=0.003,
+        weight_decay=0.001,
         batch_size=64,
         early_stopping=True,
         validation_fraction=0.2,
@@ -109,7 +117,7 @@ for name, values in scores.items():
 colors = ["#4477aa", "#ccbb44", "#ee6677"]
 figure = plt.figure(figsize=(11, 6), layout="constrained")
 top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2.6])
-for axes, index in zip(top.subplots(1, 12), np.r_[:6, -6:0], strict=True):
+for axes, index in zip(top.subplots(1, 12), np.r_[np.flatnonzero(y == 0)[:6], np.flatnonzero(y == 1)[:6]], strict=True):
     axes.imshow(X[index, 0], cmap="gray_r")
     axes.set(xticks=[], yticks=[])
     axes.set_title("rare" if y[index] else "common", color="#ee6677" if y[index] else "k", size=9)

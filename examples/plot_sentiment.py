@@ -3,8 +3,8 @@ One bad review in a hundred
 ===========================
 
 Reviews of a canteen: 99 % are positive, 1 % negative, and finding the negative ones is the point.
-Some are easy ("the soup was awful"), some hide behind praise ("lovely room, kind staff, and I was
-ill for a week"). Focal loss with class weights is made for such an imbalance, of classes and of
+Some are easy ("the soup was awful and the waiter rude"), some hide between praise ("lovely room, kind
+staff, fresh bread, mouldy cake"). Focal loss with class weights is made for such an imbalance, of classes and of
 difficulty.
 
 The text goes through a :class:`~sklearn.feature_extraction.text.TfidfVectorizer`; the sparse matrix
@@ -22,46 +22,37 @@ from focalsk import FocalNetClassifier
 # %%
 # A generator of reviews
 # ----------------------
-# Real reviews would need a download, so these are assembled from parts. Subjects and openings are
-# shared by both classes; what gives a hard review away is one clause among praise.
+# Real reviews would need a download, so these are assembled from clauses. A friendly review has a
+# grumble now and then; an easy negative one is mostly complaint, a hard one mostly praise.
 
-SUBJECTS = ["soup", "curry", "pasta", "bread", "coffee", "salad", "pie", "stew", "rice", "cake"]
-SUBJECTS += ["staff", "waiter", "room", "terrace", "music", "price", "portion", "menu", "service"]
-PRAISE = ["great", "lovely", "fresh", "kind", "perfect", "warm", "generous", "fine", "superb"]
-BLAME = ["awful", "stale", "rude", "cold", "greasy", "bland", "filthy", "burnt", "sour"]
-TWISTS = ["and I was ill for a week", "but a fly swam in it", "yet we waited for two hours"]
-TWISTS += ["then the bill was wrong twice", "and still we left hungry", "never again though"]
-HARMLESS = ["and we came back within a week", "though a fly sat on the window"]
-HARMLESS += ["after we waited two minutes", "and the bill was small", "we never left hungry"]
+SUBJECTS = "soup curry pasta bread coffee salad pie stew rice cake fish tea room staff waiter"
+SUBJECTS = f"{SUBJECTS} terrace music price portion menu service table queue door".split()
+PRAISE = "great lovely fresh kind perfect warm generous fine superb quick friendly crisp".split()
+BLAME = "awful stale rude cold greasy bland filthy burnt sour slow broken mouldy".split()
 OPENINGS = ["yesterday", "on monday", "with friends", "after work", "for lunch", "as always"]
+BLAME_SHARE = {"positive": 0.08, "easy": 0.85, "hard": 0.45}
 
 
-def write_review(rng, negative, hard):
-    """A hard review, negative or not, praises; then comes a twist or a harmless remark."""
-    words = BLAME if negative and not hard else PRAISE
-    clauses = [
-        f"the {rng.choice(SUBJECTS)} was {rng.choice(words)}" for _ in range(rng.integers(1, 4))
-    ]
-    if hard:
-        clauses.append(rng.choice(TWISTS if negative else HARMLESS))
-    elif not negative and rng.random() < 0.3:  # a grumble in a friendly review
-        clauses.append(f"only the {rng.choice(SUBJECTS)} was a bit {rng.choice(BLAME)}")
+def write_review(rng, kind):
+    clauses = []
+    for _ in range(rng.integers(3, 7)):
+        word = rng.choice(BLAME if rng.random() < BLAME_SHARE[kind] else PRAISE)
+        clauses.append(f"the {rng.choice(SUBJECTS)} was {word}")
     return f"{rng.choice(OPENINGS)} {', '.join(clauses)}"
 
 
 def write_reviews(n, seed):
     rng = np.random.default_rng(seed)
-    negative = rng.permutation(np.arange(n) < n // 100)
-    hard = rng.random(n) < 0.4
-    texts = [write_review(rng, *kind) for kind in zip(negative, hard, strict=True)]
-    return np.array(texts), np.where(negative, "negative", "positive"), hard
+    kinds = np.where(np.arange(n) < n // 100, rng.choice(["easy", "hard"], n), "positive")
+    kinds = rng.permutation(kinds)
+    texts = np.array([write_review(rng, kind) for kind in kinds])
+    return texts, np.where(kinds == "positive", "positive", "negative"), kinds
 
 
-texts, y, hard = write_reviews(5000, seed=0)
-texts_test, y_test, hard_test = write_reviews(20000, seed=1)
-print(dict(zip(*np.unique(y, return_counts=True), strict=True)))
-for review in (y == "negative") & ~hard, (y == "negative") & hard, (y == "positive") & hard:
-    print("-", texts[review][0])
+texts, y, kinds = write_reviews(5000, seed=0)
+texts_test, y_test, kinds_test = write_reviews(10000, seed=1)
+for kind in BLAME_SHARE:
+    print(f"{kind:8} {np.sum(kinds == kind):4}   {texts[kinds == kind][0]}")
 
 # %%
 # Two nets
@@ -70,7 +61,7 @@ for review in (y == "negative") & ~hard, (y == "negative") & hard, (y == "positi
 
 
 def make_model(**params):
-    net = FocalNetClassifier((10, 10), max_epochs=8, random_state=0, **params)
+    net = FocalNetClassifier((10, 10), max_epochs=10, random_state=0, **params)
     return make_pipeline(TfidfVectorizer(), net)
 
 
@@ -82,7 +73,7 @@ found, right = {}, {}
 for name, model in models.items():
     predicted = model.fit(texts, y).predict(texts_test)
     found[name] = recall_score(y_test, predicted, pos_label="negative")
-    right[name] = precision_score(y_test, predicted, pos_label="negative", zero_division=1)
+    right[name] = precision_score(y_test, predicted, pos_label="negative")
     print(f"{name:16} recall {found[name]:.2f}  precision {right[name]:.2f}")
 
 # %%
@@ -109,10 +100,8 @@ left.set(title="Finding the negative reviews", xlabel="recall", ylabel="precisio
 left.set(xlim=(0, 1.02), ylim=(0, 1.02))
 
 model = models["focal, balanced"].set_params(focalnetclassifier__proba="raw")
-negative = y_test == "negative"
-p = model.predict_proba(texts_test[negative])[:, list(model.classes_).index("negative")]
-factor = (1 - p) ** 2
-factors = {"easy": factor[~hard_test[negative]], "hard": factor[hard_test[negative]]}
+p = model.predict_proba(texts_test)[:, list(model.classes_).index("negative")]
+factors = {kind: (1 - p[kinds_test == kind]) ** 2 for kind in ("easy", "hard")}
 for position, values in enumerate(factors.values()):
     jitter = np.random.default_rng(0).uniform(-0.2, 0.2, len(values))
     middle.plot(position + jitter, values, "o", ms=4, alpha=0.5, color="#228833")

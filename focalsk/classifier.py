@@ -160,7 +160,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         train, valid = head.split(samples, self.validation_fraction, self.net_.random_state)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
         self._train(train, self.max_epochs, head.dataset(valid), [("best_epoch", stopper)])
-        self.validation_scores_ = stopper.scores_
+        self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
         return self
 

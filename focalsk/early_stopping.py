@@ -1,4 +1,4 @@
-"""Early stopping that keeps the best epoch's weights."""
+"""Early stopping that keeps the best epoch's weights, of one net or of many side by side."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ class BestEpoch(Callback):
 
     The rule is MLPClassifier's: an epoch counts as progress if its score is at least the best one
     plus `tol`; more than `n_iter_no_change` epochs in a row without progress end the training.
+    Where the net is a stack of M nets, each stops by itself and has its own best epoch; training
+    ends with the last of them.
 
     Parameters
     ----------
     score : callable
-        ``score(net)`` is called after each epoch; greater is better.
+        ``score(net)`` is called after each epoch and gives a number, or one per net of a stack;
+        greater is better.
     n_iter_no_change : int or inf, default=10
         Epochs without progress that are borne.
     tol : float, default=1e-4
@@ -30,10 +33,12 @@ class BestEpoch(Callback):
 
     Attributes
     ----------
-    scores_ : list of float
+    scores_ : list of ndarray of shape () or (M,)
         The score of each epoch.
-    best_score_ : float
+    best_score_ : ndarray of shape () or (M,)
         The best of them.
+    n_iter_ : ndarray of shape () or (M,)
+        The epochs trained until the stop.
     """
 
     def __init__(
@@ -44,26 +49,37 @@ class BestEpoch(Callback):
         self.tol = tol
 
     def on_train_begin(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        self.scores_: list[float] = []
-        self.best_score_ = -np.inf
-        self.waited_ = 0
-        self.best_state_ = _copy_state(net.module_)
+        self.scores_: list[np.ndarray] = []
+        self.best_state_ = {name: value.clone() for name, value in _state(net).items()}
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:  # type: ignore[override]
-        score = float(self.score(net))
+        score = np.asarray(self.score(net), dtype=np.float64)
+        if not self.scores_:
+            self.best_score_ = np.full(score.shape, -np.inf)
+            self.n_iter_ = np.zeros(score.shape, dtype=int)
+            self._waited = np.zeros(score.shape, dtype=int)
+            self._running = np.ones(score.shape, dtype=bool)
         self.scores_.append(score)
+        self.n_iter_ += self._running
         # Written so that a score of NaN counts as no progress.
-        self.waited_ = 0 if score >= self.best_score_ + self.tol else self.waited_ + 1
-        if score > self.best_score_:
-            self.best_score_ = score
-            self.best_state_ = _copy_state(net.module_)
-        if self.waited_ > self.n_iter_no_change:
-            raise KeyboardInterrupt
+        self._waited = np.where(score >= self.best_score_ + self.tol, 0, self._waited + 1)
+        improved = self._running & (score > self.best_score_)
+        self.best_score_ = np.where(improved, score, self.best_score_)
+        self._keep(net, improved)
+        self._running &= self._waited <= self.n_iter_no_change
+        if not self._running.any():
+            raise KeyboardInterrupt  # how skorch's callbacks end a training
+
+    def _keep(self, net: NeuralNet, improved: np.ndarray) -> None:
+        chosen = torch.as_tensor(improved)
+        for name, value in _state(net).items():
+            index = chosen.to(value.device)
+            self.best_state_[name][index] = value[index]
 
     def on_train_end(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         net.module_.load_state_dict(self.best_state_)
         del self.best_state_
 
 
-def _copy_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in module.state_dict().items()}
+def _state(net: NeuralNet) -> dict[str, torch.Tensor]:
+    return net.module_.state_dict()

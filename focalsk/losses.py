@@ -134,8 +134,11 @@ def _margin(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 def _curve(margin: Tensor, gamma: float | Tensor) -> tuple[Tensor, Tensor]:
     """Return the loss of a margin and minus its derivative."""
-    limits = torch.finfo(margin.dtype)
-    log_p, p, u = F.logsigmoid(margin), margin.sigmoid(), (-margin).sigmoid()
+    return _curve_of(F.logsigmoid(margin), margin.sigmoid(), (-margin).sigmoid(), gamma)
+
+
+def _curve_of(log_p: Tensor, p: Tensor, u: Tensor, gamma: float | Tensor) -> tuple[Tensor, Tensor]:
+    limits = torch.finfo(u.dtype)
     # Clamped, so that 0 ** (gamma - 1) and 0 * log(0) do not turn up as NaN, backwards included.
     power = u.clamp(min=limits.tiny).pow(gamma)
     rise = gamma * p * log_p.clamp(min=limits.min)
@@ -157,22 +160,28 @@ def _softmax_terms(
     return loss, (slope * direction).movedim(0, dim)
 
 
-def _weighted_terms(
+def _margin_terms(
     dim: None, margin: Tensor, weight: Tensor, gamma: float | Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the loss of every margin times its weight and its gradient in the margin."""
     loss, slope = _curve(margin, gamma)
-    # What has weight 0 must not count even where its loss is infinite.
-    return weight * loss.where(weight != 0, 0), -weight * slope
+    return _weigh(weight, loss), -weight * slope
 
 
 def _sigmoid_terms(
     dim: None, input: Tensor, positive: Tensor, negative: Tensor, gamma: float | Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the loss under the weights of the two outcomes and its gradient in the logits."""
-    hit, hit_gradient = _weighted_terms(dim, input, positive, gamma)
-    miss, miss_gradient = _weighted_terms(dim, -input, negative, gamma)
-    return hit + miss, hit_gradient - miss_gradient
+    p, u = input.sigmoid(), (-input).sigmoid()
+    hit, up = _curve_of(F.logsigmoid(input), p, u, gamma)
+    miss, down = _curve_of(F.logsigmoid(-input), u, p, gamma)
+    loss = _weigh(positive, hit) + _weigh(negative, miss)
+    return loss, negative * down - positive * up
+
+
+def _weigh(weight: Tensor, loss: Tensor) -> Tensor:
+    """Return the product, 0 where the weight is even if the loss is infinite."""
+    return weight * loss.where(weight != 0, 0)
 
 
 class _ClosedForm(torch.autograd.Function):
@@ -555,7 +564,7 @@ def _dense_loss(
     target = target if alpha is None else target * along_dim(alpha)
     gamma = along_dim(gamma) if isinstance(gamma, Tensor) else gamma
     margins = class_margins(input, dim)
-    return _differentiable(_weighted_terms, None, margins, target, gamma).sum(dim)
+    return _differentiable(_margin_terms, None, margins, target, gamma).sum(dim)
 
 
 def outcome_weights(alpha: Any) -> tuple[Any, Any]:

@@ -72,3 +72,126 @@ def drop(h: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
     """
     keep = torch.rand(h.shape, dtype=torch.float32, device=h.device) >= p
     return h * keep / (1 - p)
+
+
+class StackedMLP(nn.Module):
+    """Several :class:`FocalMLP` of one shape side by side: parameters with a leading model axis.
+
+    The M nets form S streams of K: nets of a stream see the same samples. The batch axis comes
+    last inside, where it is long and contiguous.
+
+    Parameters
+    ----------
+    nets : sequence of M FocalMLP
+        Stream by stream.
+    n_streams : int, default=1
+        Number of streams S; it divides M.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from focalsk.modules import FocalMLP, StackedMLP
+    >>> nets = [FocalMLP(n_features=4, n_outputs=3) for _ in range(6)]
+    >>> StackedMLP(nets, n_streams=2)(torch.zeros(2, 5, 4)).shape  # M, C, B
+    torch.Size([6, 3, 5])
+    """
+
+    class_dim = 1
+    """Where its output has the classes."""
+
+    def __init__(self, nets: Sequence[FocalMLP], n_streams: int = 1) -> None:
+        super().__init__()
+        layers = list(zip(*(net.layers for net in nets), strict=True))
+        self.n_streams = n_streams
+        self.weights = nn.ParameterList(
+            torch.stack([layer.weight.detach() for layer in group]) for group in layers
+        )  # each (M, out, in)
+        self.biases = nn.ParameterList(
+            torch.stack([layer.bias.detach()[:, None] for layer in group]) for group in layers
+        )  # each (M, out, 1)
+        dropout = torch.tensor([net.dropout for net in nets], dtype=torch.float64)
+        self.dropout = bool(dropout.any())
+        dtype = self.weights[0].dtype
+        self.register_buffer("threshold", dropout.to(torch.float32)[:, None, None])
+        self.register_buffer("kept", (1 - dropout).to(dtype)[:, None, None])
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Logits (M, C, B) of one batch per stream (S, B, D)."""
+        n_models, width, n_features = self.weights[0].shape
+        n_streams, n_samples, _ = input.shape
+        # The nets of a stream are one wide layer over its samples: (S, K * out, D) @ (S, D, B).
+        h = torch.baddbmm(
+            self.biases[0].view(n_streams, -1, 1),
+            self.weights[0].view(n_streams, -1, n_features),
+            input.transpose(1, 2),
+        ).view(n_models, width, n_samples)
+        for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
+            h = F.relu(h)
+            if self.training and self.dropout:
+                h = self._drop(h)
+            h = torch.baddbmm(bias, weight, h)
+        return h
+
+    def _drop(self, h: torch.Tensor) -> torch.Tensor:
+        # The draw of one net alone, shared by all: see `drop`.
+        draw = torch.rand((h.shape[2], h.shape[1]), dtype=torch.float32, device=h.device).T
+        return h * (draw >= self.threshold) / self.kept
+
+    def logits(self, stream: int, input: torch.Tensor) -> torch.Tensor:
+        """Logits (K, B, C) of the nets of one stream for samples (B, D)."""
+        k = len(self.weights[0]) // self.n_streams
+        nets = slice(stream * k, (stream + 1) * k)
+        h = input.T.expand(k, -1, -1)
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = torch.baddbmm(bias[nets], weight[nets], F.relu(h) if i else h)
+        return h.transpose(1, 2)
+
+
+class VmapStack(nn.Module):
+    """Several nets of any one module side by side, by :func:`torch.func.vmap`.
+
+    Parameters
+    ----------
+    nets : sequence of M modules
+        Of the same class and shapes, stream by stream.
+    n_streams : int, default=1
+        Number of streams S; it divides M.
+    """
+
+    class_dim = -1
+
+    def __init__(self, nets: Sequence[nn.Module], n_streams: int = 1) -> None:
+        super().__init__()
+        params, buffers = torch.func.stack_module_state(list(nets))
+        self.names = list(params)
+        self.n_streams = n_streams
+        self.params = nn.ParameterList(params.values())  # each (M, ...)
+        self.buffer_names = list(buffers)
+        for i, buffer in enumerate(buffers.values()):
+            self.register_buffer(f"buffer{i}", buffer)
+        # In a list, so that it is no submodule: only its code is of use.
+        self.base = [nets[0]]
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Logits (M, B, C) of one batch per stream (S, B, ...)."""
+        k = len(self.params[0]) // self.n_streams
+        state = {
+            name: value.unflatten(0, (self.n_streams, k)) for name, value in self._state().items()
+        }
+        inner = torch.func.vmap(self._one, in_dims=(0, None))  # over the nets of a stream
+        return torch.func.vmap(inner)(state, input).flatten(0, 1)
+
+    def logits(self, stream: int, input: torch.Tensor) -> torch.Tensor:
+        """Logits (K, B, C) of the nets of one stream for samples (B, ...)."""
+        k = len(self.params[0]) // self.n_streams
+        nets = slice(stream * k, (stream + 1) * k)
+        state = {name: value[nets] for name, value in self._state().items()}
+        return torch.func.vmap(self._one, in_dims=(0, None))(state, input)
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        buffers = {name: getattr(self, f"buffer{i}") for i, name in enumerate(self.buffer_names)}
+        return dict(zip(self.names, self.params, strict=True)) | buffers
+
+    def _one(self, state: dict[str, torch.Tensor], input: torch.Tensor) -> torch.Tensor:
+        self.base[0].train(self.training)
+        return torch.func.functional_call(self.base[0], state, (input,))

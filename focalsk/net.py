@@ -213,7 +213,7 @@ class FocalNet(NeuralNet):
         for _ in range(self.max_epochs if epochs is None else epochs):
             epoch = len(self.history)
             with seeded(self.random_state, epoch):
-                if isinstance(batches_train, Batches):
+                if hasattr(batches_train, "set_epoch"):
                     batches_train.set_epoch(epoch)
                 self.notify("on_epoch_begin", **datasets)
                 self.run_single_epoch(
@@ -240,7 +240,7 @@ class FocalNet(NeuralNet):
                 self.notify("on_batch_begin", batch=batch[:2], training=training)
             step = step_fn(batch, **fit_params)
             losses.append(step["loss"].detach())
-            sizes.append(len(batch[1]))
+            sizes.append(self._n_samples(batch))
             if hooks:
                 self.history.record_batch(prefix + "_loss", step["loss"].sum().item())
                 self.history.record_batch(prefix + "_batch_size", sizes[-1])
@@ -249,11 +249,14 @@ class FocalNet(NeuralNet):
         if sizes:
             self._record_loss(prefix + "_loss", losses, sizes)
 
-    def _record_loss(self, name: str, losses: list[torch.Tensor], sizes: list[int]) -> None:
-        loss = np.average(torch.stack(losses).numpy(force=True), axis=0, weights=sizes).item()
+    def _n_samples(self, batch: Any) -> Any:
+        return len(batch[1])
+
+    def _record_loss(self, name: str, losses: list[torch.Tensor], sizes: list[Any]) -> None:
+        mean = np.average(torch.stack(losses).numpy(force=True), axis=0, weights=sizes)
         earlier = [row[name] for row in self.history[:-1] if name in row]
-        self.history.record(name, loss)
-        self.history.record(name + "_best", all(loss < other for other in earlier))
+        self.history.record(name, mean.tolist())
+        self.history.record(name + "_best", np.all([mean < other for other in earlier], 0).tolist())
 
     def _has_batch_hooks(self) -> bool:
         hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")

@@ -1,0 +1,288 @@
+"""Many candidate nets as one net with a leading model axis, and back.
+
+Nets that differ only in what does not change shapes or batches (gamma, alpha, lr, the seed, the
+fold they train on, ...) form a stack of S streams of K nets: the nets of a stream see the same
+samples in the same order. `FocalNet` trains the stack with the loop that trains one net.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import Callback
+from torch import nn
+
+from focalsk.batches import ArrayDataset, Batches, seeded
+from focalsk.build import OPTIMIZERS, divergence, make_criterion, module_params, net_params
+from focalsk.classifier import FocalNetClassifier
+from focalsk.early_stopping import BestEpoch
+from focalsk.head import Head, Samples
+from focalsk.modules import FocalMLP, StackedMLP, VmapStack
+from focalsk.net import FocalNet
+from focalsk.stacked_net import StackDataset, StackedLoss, StackNet
+
+__all__ = ["Fold", "Stack", "Task", "group_tasks", "why_alone", "why_no_stack"]
+
+# What may differ between the nets of a stack.
+_PER_NET = {
+    "gamma", "alpha", "class_weight", "proba", "lr", "weight_decay", "random_state", "dropout",
+}  # fmt: skip
+# Optimizers whose step is proportional to lr, and those that add weight_decay to the gradient.
+_LINEAR_IN_LR = set(OPTIMIZERS.values())
+_COUPLED_DECAY = {torch.optim.Adam, torch.optim.SGD}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The samples of one training set as `fit` would read them."""
+
+    reader: FocalNetClassifier  # knows n_features_in_ and feature_names_in_
+    head: Head
+    samples: Samples
+    counts: NDArray[np.float64]
+
+
+class Task:
+    """One net to train: a candidate's parameters on a fold.
+
+    Parameters
+    ----------
+    key : object
+        Whatever names it.
+    estimator : FocalNetClassifier
+        Unfitted, with the candidate's parameters; it is not changed.
+    fold : Fold
+        What it trains on.
+    seed : int
+        The seed that its `random_state` stands for.
+    """
+
+    def __init__(self, key: Any, estimator: FocalNetClassifier, fold: Fold, seed: int) -> None:
+        self.key = key
+        self.estimator = estimator
+        self.fold = fold
+        self.seed = seed
+        self.alpha, self.criterion = make_criterion(estimator, fold.head, fold.counts)
+        self.train, self.valid = fold.samples, None
+        if estimator.early_stopping:
+            self.train, self.valid = fold.head.split(
+                fold.samples, estimator.validation_fraction, seed
+            )
+
+    @property
+    def optimizer(self) -> Any:
+        return OPTIMIZERS.get(self.estimator.optimizer, self.estimator.optimizer)
+
+    def stack_key(self) -> Any:
+        """Tasks of one key train in one stack."""
+        head, n_samples = self.fold.head, len(self.train.codes)
+        params = self.estimator.get_params(deep=False)
+        alone = {name: value for name, value in params.items() if name not in _PER_NET}
+        if self.optimizer not in _LINEAR_IN_LR:
+            alone["lr"] = params["lr"]
+        if self.optimizer not in _COUPLED_DECAY:
+            alone["weight_decay"] = params["weight_decay"]
+        if params["dropout"]:  # one draw serves all nets of a seed
+            alone["dropout"] = (self.seed, n_samples)
+        batch_size = n_samples if params["batch_size"] == -1 else params["batch_size"]
+        data = self.train.X
+        shape = (-(-n_samples // batch_size), data.shape[1:], str(data.dtype), type(data))
+        return joblib.hash((alone, shape, head.classes.tolist(), head.multilabel, head.sigmoid))
+
+    def make_module(self) -> nn.Module:
+        """The net as it would start alone."""
+        params = module_params(self.estimator, self.train.X.shape[1], self.fold.head.n_outputs)
+        module = params.pop("module")
+        if isinstance(module, nn.Module):
+            return module
+        with seeded(self.seed):
+            return module(**{name.removeprefix("module__"): v for name, v in params.items()})
+
+
+def why_alone(estimator: Any) -> str | None:
+    """Why a classifier's net cannot train beside others, or None if it can."""
+    if type(estimator) is not FocalNetClassifier:
+        return f"{type(estimator).__name__} is not a FocalNetClassifier"
+    if estimator.callbacks:
+        return "it has callbacks, which belong to one net"
+    return None
+
+
+def why_no_stack(task: Task) -> str | None:
+    """Why vmap refuses a user's module, or None: BatchNorm and dropout in training, say."""
+    if task.estimator.module is None:
+        return None
+    try:
+        stack = VmapStack([task.make_module(), task.make_module()])
+        X = ArrayDataset(task.train.X).take(slice(0, 2))[0]
+        stack(X.to(stack.params[0].dtype)[None])
+    except Exception as error:
+        return f"vmap refused {type(task.make_module()).__name__}: {error}".splitlines()[0]
+    return None
+
+
+def group_tasks(tasks: Sequence[Task]) -> list[list[list[Task]]]:
+    """Tasks as stacks of streams of nets; every stream of a stack has as many nets."""
+    stacks = defaultdict(lambda: defaultdict(list))
+    for task in tasks:
+        stream = (id(task.fold), task.seed, task.estimator.validation_fraction)
+        stacks[task.stack_key()][stream].append(task)
+    by_size = defaultdict(list)
+    for key, streams in stacks.items():
+        for stream in streams.values():
+            by_size[key, len(stream)].append(stream)
+    return list(by_size.values())
+
+
+class Stack:
+    """A stack of nets, trained together.
+
+    Parameters
+    ----------
+    streams : list of lists of Task
+        As :func:`group_tasks` makes them.
+
+    Attributes
+    ----------
+    tasks : list of M Task
+        Stream by stream, as the models lie in the stack.
+    module : StackedMLP or VmapStack
+        The nets.
+    net : FocalNet
+        What trains them.
+    """
+
+    def __init__(self, streams: list[list[Task]]) -> None:
+        self.streams = streams
+        self.tasks = [task for stream in streams for task in stream]
+        first = self.tasks[0]
+        params = net_params(first.estimator, first.train.X)
+        dtype, device = params["dtype"], params["device"]
+        nets = [task.make_module().to(dtype) for task in self.tasks]
+        stacked = StackedMLP if isinstance(nets[0], FocalMLP) else VmapStack
+        self.module = stacked(nets, len(streams)).to(device)
+        loss = StackedLoss(
+            [task.criterion for task in self.tasks],
+            len(streams),
+            first.fold.head.n_outputs,
+            self.module.class_dim,
+            dtype,
+        )
+        rates = [(task.estimator.lr, task.estimator.weight_decay) for task in self.tasks]
+        if len(set(rates)) == 1:
+            rates = None
+        else:
+            params["lr"] = 1.0
+            if first.optimizer in _COUPLED_DECAY:
+                params.pop("optimizer__weight_decay", None)
+            else:
+                rates = [(lr, 0.0) for lr, _ in rates]
+        self.net = StackNet(
+            self.module,
+            rates=rates,
+            criterion=loss,
+            random_state=first.seed,
+            callbacks="disable",
+            verbose=0,
+            **params,
+        ).initialize()
+        self.dtype, self.device = dtype, torch.device(device)
+
+    def fit(self, on_epoch: Callable[[], None] | None = None) -> Stack:
+        """Train all nets; `on_epoch` is called after each epoch."""
+        first = self.tasks[0].estimator
+        head = self.tasks[0].fold.head
+        train = StackDataset(
+            [head.dataset(stream[0].train) for stream in self.streams],
+            [stream[0].seed for stream in self.streams],
+        )
+        valid = None
+        if on_epoch is not None:
+            self.net.callbacks_.append(("on_epoch", EachEpoch(on_epoch)))
+        if first.early_stopping:
+            parts = [head.dataset(stream[0].valid) for stream in self.streams]
+            valid = StackDataset(parts, train.seeds)
+            self.net.callbacks_.append(
+                ("best_epoch", BestEpoch(self._monitor(), first.n_iter_no_change, first.tol))
+            )
+        self.net.notify("on_train_begin", X=None, y=None)
+        self.net.fit_loop(train, epochs=first.max_epochs, valid=valid)
+        self.net.notify("on_train_end", X=None, y=None)
+        self.net.callbacks_ = []
+        return self
+
+    def _monitor(self) -> Callable[[FocalNet], Any]:
+        monitor = self.tasks[0].estimator.monitor
+        if monitor == "loss":
+            return lambda net: -np.asarray(net.history[-1]["valid_loss"])
+
+        def scores(net: FocalNet) -> list[float]:
+            return [
+                task.fold.head.scorer(monitor, task.valid)(classifier)
+                for s, stream in enumerate(self.streams)
+                for task, classifier in zip(
+                    stream, self.classifiers(s, stream[0].valid.X), strict=True
+                )
+            ]
+
+        return scores
+
+    def diverged(self) -> NDArray[np.bool_]:
+        """Which nets have weights that are no longer numbers: (M,)."""
+        bad = [~p.isfinite().flatten(1).all(dim=1) for p in self.module.parameters()]
+        return torch.stack(bad).any(dim=0).numpy(force=True)
+
+    def logits(self, stream: int, X: Any) -> torch.Tensor:
+        """Logits (K, n, C) of the nets of a stream for validated samples."""
+        self.module.eval()
+        rows = max(1, 2**20 // (len(self.streams[stream]) * max(1, int(np.prod(X.shape[1:])))))
+        batches = Batches(ArrayDataset(X), rows, device=self.device, dtype=self.dtype)
+        with torch.no_grad():
+            return torch.cat([self.module.logits(stream, batch[0]).cpu() for batch in batches], 1)
+
+    def classifiers(self, stream: int, X: Any) -> Iterator[FocalNetClassifier]:
+        """The nets of a stream as fitted classifiers, quick to answer about validated `X`."""
+        logits = self.logits(stream, X)
+        for k, task in enumerate(self.streams[stream]):
+            yield _as_fitted(task, _OneOfStack(self, stream, k, X, logits[k]))
+
+
+class EachEpoch(Callback):
+    """Call a function after each epoch."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self.function = function
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        self.function()
+
+
+class _OneOfStack:
+    """What a fitted classifier asks of its net, answered by one net of a stack."""
+
+    def __init__(self, stack: Stack, stream: int, k: int, X: Any, logits: torch.Tensor) -> None:
+        self.stack, self.stream, self.k = stack, stream, k
+        self.X, self.known = X, logits
+        self.criterion_ = stack.streams[stream][k].criterion
+
+    def forward(self, X: Any) -> torch.Tensor:
+        return self.known if X is self.X else self.stack.logits(self.stream, X)[self.k]
+
+
+def _as_fitted(task: Task, net: Any) -> FocalNetClassifier:
+    fitted = copy.copy(task.estimator)
+    fitted.n_features_in_ = task.fold.reader.n_features_in_
+    fitted._head = task.fold.head
+    fitted.classes_ = task.fold.head.classes
+    fitted.class_count_ = task.fold.counts
+    fitted.alpha_ = task.alpha
+    fitted.net_ = net
+    return fitted

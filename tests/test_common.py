@@ -1,0 +1,67 @@
+"""scikit-learn's and imbalanced-learn's own checks of an estimator."""
+
+from unittest import SkipTest
+
+import pytest
+from imblearn.utils import estimator_checks as imblearn_checks
+from sklearn.utils import estimator_checks as sklearn_checks
+from skorch.callbacks import EpochScoring
+
+from focalsk import FocalNetClassifier
+
+FAST = {"max_epochs": 12, "lr": 0.05}
+VARIANTS = {
+    "defaults": {},
+    "balanced": {"class_weight": "balanced", **FAST},
+    "cross-entropy": {"gamma": 0, **FAST},
+    "gamma=0.5": {"gamma": 0.5, **FAST},
+    "sigmoid": {"output": "sigmoid", **FAST},
+    "sgd": {"optimizer": "sgd", "optimizer_params": {"momentum": 0.9}, **FAST, "lr": 0.1},
+    "callbacks": {"callbacks": [EpochScoring("accuracy", on_train=True, name="acc")], **FAST},
+    "early stopping": {"early_stopping": True, **FAST},
+}
+# What is held out depends on the rows, so a row of weight 2 and two rows of weight 1 train
+# differently.
+UNFIT = {
+    "early stopping": {
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_sample_weight_equivalence_on_sparse_data",
+    },
+}
+# Multi-label targets are supported here, and that check wants them refused.
+UNFIT_OF_IMBLEARN = {"check_classifier_on_multilabel_or_multioutput_targets"}
+
+
+def checks(module, variant, unfit):
+    found = {}
+    for estimator, check in module.estimator_checks_generator(
+        FocalNetClassifier(**VARIANTS[variant])
+    ):
+        found.setdefault(check.func.__name__, []).append((estimator, check))
+    assert unfit <= set(found), "a check left out is no longer there"
+    return [
+        pytest.param(estimator, check, id=f"{variant}-{name}")
+        for name in found
+        if name not in unfit
+        for estimator, check in found[name]
+    ]
+
+
+SCIKIT_LEARN = {name: checks(sklearn_checks, name, UNFIT.get(name, set())) for name in VARIANTS}
+IMBALANCED_LEARN = checks(imblearn_checks, "defaults", UNFIT_OF_IMBLEARN)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"), [*sum(SCIKIT_LEARN.values(), []), *IMBALANCED_LEARN]
+)
+def test_check(estimator, check):
+    try:
+        check(estimator)
+    except SkipTest as reason:
+        pytest.fail(f"skipped: {reason}")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_checks_are_all_there(variant):
+    assert len(SCIKIT_LEARN[variant]) > 50
+    assert IMBALANCED_LEARN
