@@ -11,11 +11,9 @@ made before any result was seen: real, at least 1000 samples, every feature a co
 """
 
 import os
-from collections.abc import Iterable
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -29,6 +27,13 @@ from sklearn.preprocessing import StandardScaler
 
 from focalsk import FocalNetClassifier
 from focalsk.comparison import FoldPrediction, format_table, predict_folds, score_folds
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+except ImportError:
+    raise SystemExit("The demo needs matplotlib: pip install 'focalsk[demo]'") from None
 
 PICTURE = Path("demo.png")
 N_FOLDS = 5
@@ -49,7 +54,6 @@ STYLES = {
 
 
 def main() -> None:
-    plt = import_pyplot()  # before the minute of training: it may be missing
     X, y = load_wine()
     title = (
         f"White wine quality: {y.sum()} poor wines among {len(y)} (1 in {len(y) / y.sum():.0f}), "
@@ -69,23 +73,8 @@ def main() -> None:
     print("Mean ± standard deviation over the folds; * is the best. Labels are those of predict,")
     print("AP, Brier score and ECE (calibration error, 15 bins) those of predict_proba.")
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5.4), layout="constrained")
-    figure.suptitle(title)
-    draw_trade_off(left, results)
-    draw_reliability(right, y, predictions)
-    figure.savefig(PICTURE, dpi=120)
+    draw(title, y, predictions, results).savefig(PICTURE, dpi=120)
     print(f"Picture: {PICTURE.resolve()}")
-
-
-def import_pyplot() -> ModuleType:
-    try:
-        import matplotlib
-    except ImportError:
-        raise SystemExit("The demo needs matplotlib: pip install 'focalsk[plot]'") from None
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    return pyplot
 
 
 def load_wine() -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +106,18 @@ def make_arms() -> dict[str, Pipeline]:
     return {name: make_pipeline(StandardScaler(), *arm) for name, arm in steps.items()}
 
 
-def draw_trade_off(ax, results: pd.DataFrame) -> None:
+def draw(
+    title: str, y: np.ndarray, predictions: list[FoldPrediction], results: pd.DataFrame
+) -> Figure:
+    figure = Figure(figsize=(12.5, 5.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
+    figure.suptitle(title)
+    draw_reliability(right, y, predictions)
+    draw_trade_off(left, results)
+    return figure
+
+
+def draw_trade_off(ax: Axes, results: pd.DataFrame) -> None:
     """Balanced accuracy of the decisions against the calibration error of the probabilities."""
     groups = results.groupby(["method", "metric"])["value"]
     mean, std = groups.mean().unstack(), groups.std().unstack()
@@ -126,49 +126,58 @@ def draw_trade_off(ax, results: pd.DataFrame) -> None:
             frame.loc[method, ["ece", "balanced_accuracy"]] for frame in (mean, std)
         )
         filled = color if "class weights" in method or marker in "^D" else "white"
+        size = 11 if marker == "o" else 8  # a square may lie on a circle
         ax.errorbar(x, y, dy, dx, color=color, alpha=0.35, linewidth=1)
-        ax.plot(x, y, marker, color=color, markerfacecolor=filled, markersize=8)
+        ax.plot(x, y, marker, color=color, markerfacecolor=filled, markersize=size)
     ax.axhline(0.5, color="0.6", linewidth=1, linestyle=":")
-    ax.text(0.99, 0.5, "guessing", color="0.4", transform=ax.get_yaxis_transform(), ha="right")
+    ax.text(
+        0.99,
+        0.5,
+        "guessing",
+        color="0.4",
+        transform=ax.get_yaxis_transform(),
+        ha="right",
+        va="bottom",
+    )
     ax.set(
         xlabel="expected calibration error of predict_proba   (left is better)",
         ylabel="balanced accuracy of predict   (up is better)",
-        title="Decisions and probabilities of each method",
+        title="Decisions and probabilities (bars: standard deviation over folds)",
         xlim=(0, 1.2 * mean["ece"].max()),
-        ylim=(0.48, None),
+        ylim=(0.48, mean["balanced_accuracy"].max() + 0.06),
     )
-    points = mean.loc[list(STYLES), ["ece", "balanced_accuracy"]].to_numpy()
-    write_labels(ax, points, STYLES, [color for color, _ in STYLES.values()])
+    write_labels(ax, mean.loc[list(STYLES), ["ece", "balanced_accuracy"]])
 
 
-def write_labels(ax, points: np.ndarray, texts: Iterable[str], colors: list[str]) -> None:
-    """Write a text beside each point, at the nearest place that is free."""
-    figure = ax.figure
-    figure.canvas.draw()  # lays the axes out, so that texts have their places
+def write_labels(ax: Axes, points: pd.DataFrame) -> None:
+    """Write the name of each point beside it, at the nearest place that is free."""
+    ax.figure.draw_without_rendering()  # lays the axes out, so that texts have their places
     markers = ax.transData.transform(points)
     taken = []
-    for point, text, color in zip(points, texts, colors, strict=True):
-        for distance, side, level in product([6, 14, 24, 36, 50], [1, -1], [1, -1]):
+    for name, point in zip(points.index, points.to_numpy(), strict=True):
+        for distance, side, level in product([5, 15, 25, 40, 60], [1, -1], [1, -1]):
             label = ax.annotate(
-                text,
+                name,
                 point,
-                (8 * side, distance * level),
+                (9 * side, distance * level),
                 textcoords="offset points",
                 ha="left" if side > 0 else "right",
                 va="bottom" if level > 0 else "top",
-                color=color,
-                arrowprops={"arrowstyle": "-", "color": color, "alpha": 0.5, "shrinkB": 4},
+                arrowprops={"arrowstyle": "-", "color": "0.6", "shrinkA": 0, "shrinkB": 5},
             )
-            box = label.get_tightbbox().padded(2)
-            box = label.get_window_extent().padded(2) if box is None else box
-            inside = ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1
+            label.get_window_extent()  # moves the text to its place
+            box = Text.get_window_extent(label).padded(4)  # of the text without its line
+            inside = ax.bbox.fully_containsx(box.x0) and ax.bbox.fully_containsx(box.x1)
+            inside = inside and ax.bbox.fully_containsy(box.y1)
             if inside and not box.count_overlaps(taken) and not box.count_contains(markers):
+                taken.append(box)
                 break
             label.remove()
-        taken.append(box)
+        else:  # no free place: rather crowded than nameless
+            ax.annotate(name, point, (9, 5), textcoords="offset points")
 
 
-def draw_reliability(ax, y: np.ndarray, predictions: list[FoldPrediction]) -> None:
+def draw_reliability(ax: Axes, y: np.ndarray, predictions: list[FoldPrediction]) -> None:
     """Share of poor wines among those that were given about the same probability."""
     ax.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
     for method in ("focal + class weights", "SMOTE", "balanced random forest"):
@@ -186,7 +195,7 @@ def draw_reliability(ax, y: np.ndarray, predictions: list[FoldPrediction]) -> No
         ylim=(0, 1),
         aspect="equal",
     )
-    ax.legend(loc="upper left", frameon=False, title="tenths of the wines by probability")
+    ax.legend(loc="upper left", frameon=False, title="each point is a tenth of the wines")
 
 
 if __name__ == "__main__":

@@ -36,9 +36,7 @@ for scheme, (common, rare) in pairs.items():
 
 counts = {"cat": 1000, "dog": 300, "fox": 100, "owl": 30, "elk": 10, "yak": 0}
 y = np.repeat(list(counts), list(counts.values()))
-weights = {
-    scheme: compute_alpha(scheme, y, classes=list(counts), beta=0.99) for scheme in SCHEMES
-}
+weights = {scheme: compute_alpha(scheme, y, classes=list(counts), beta=0.99) for scheme in SCHEMES}
 
 # %%
 # On a logarithmic scale, the first three are parallel lines: the same weights up to a factor, which

@@ -117,7 +117,9 @@ for name, values in scores.items():
 colors = ["#4477aa", "#ccbb44", "#ee6677"]
 figure = plt.figure(figsize=(11, 6), layout="constrained")
 top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2.6])
-for axes, index in zip(top.subplots(1, 12), np.r_[np.flatnonzero(y == 0)[:6], np.flatnonzero(y == 1)[:6]], strict=True):
+for axes, index in zip(
+    top.subplots(1, 12), np.r_[np.flatnonzero(y == 0)[:6], np.flatnonzero(y == 1)[:6]], strict=True
+):
     axes.imshow(X[index, 0], cmap="gray_r")
     axes.set(xticks=[], yticks=[])
     axes.set_title("rare" if y[index] else "common", color="#ee6677" if y[index] else "k", size=9)
@@ -127,7 +129,7 @@ left.plot(epochs, train, "o-", color="0.6", label="training")
 left.plot(epochs, valid, "o-", color=colors[2], label="validation")
 best = np.argmax(valid)
 left.plot(epochs[best], valid[best], "*", ms=18, color=colors[2], mec="k", label="kept", zorder=3)
-left.set(xlabel="epoch", ylabel="accuracy", title="Focal loss, balanced")
+left.set(xlabel="epoch", ylabel="accuracy", title="Focal loss, balanced", xticks=epochs[::2])
 left.legend(loc="lower right")
 for k, (name, values) in enumerate(scores.items()):
     bars = right.bar(np.arange(3) + 0.27 * (k - 1), values, 0.26, color=colors[k], label=name)

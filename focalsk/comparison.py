@@ -35,8 +35,6 @@ __all__ = [
     "evaluate",
     "expected_calibration_error",
     "format_table",
-    "macro_average_precision",
-    "macro_brier_score",
     "predict_folds",
     "score_fold",
     "score_folds",
@@ -151,82 +149,41 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(proba))
 
 
-def macro_average_precision(y_true: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> float:
-    """Average precision of the second of two classes, or the mean over more, one against the rest.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,)
-        True classes.
-    proba : array-like of shape (n_samples, n_classes)
-        Probabilities of the classes.
-    classes : array-like of shape (n_classes,)
-        Classes of the columns of `proba`. One without a sample is left out of the mean.
-
-    Returns
-    -------
-    float
-        In [0, 1]. A classifier that knows nothing gets the share of the class.
-
-    Examples
-    --------
-    >>> from focalsk.comparison import macro_average_precision
-    >>> macro_average_precision([0, 0, 1], [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]], classes=[0, 1])
-    0.5
-    """
-    truth, proba = _indicators(y_true, classes), np.asarray(proba)
-    columns = [1] if truth.shape[1] == 2 else np.flatnonzero(truth.any(axis=0))
-    scores = [average_precision_score(truth[:, k], proba[:, k]) for k in columns]
-    return float(np.mean(scores))
+def _average_precision(y_true: Any, labels: Any, proba: Any, classes: Any) -> float:
+    truth = _indicators(y_true, classes)
+    present = [1] if len(classes) == 2 else np.flatnonzero(truth.any(axis=0))
+    return float(np.mean([average_precision_score(truth[:, k], proba[:, k]) for k in present]))
 
 
-def macro_brier_score(y_true: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> float:
-    """Squared error of the probabilities: the sum over the K classes, divided by K.
-
-    With two classes that is scikit-learn's ``brier_score_loss`` of either.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,)
-        True classes.
-    proba : array-like of shape (n_samples, n_classes)
-        Probabilities of the classes.
-    classes : array-like of shape (n_classes,)
-        Classes of the columns of `proba`.
-
-    Returns
-    -------
-    float
-        In [0, 1]; 0 is best.
-
-    Examples
-    --------
-    >>> from focalsk.comparison import macro_brier_score
-    >>> macro_brier_score([0, 1], [[1.0, 0.0], [0.5, 0.5]], classes=[0, 1])
-    0.125
-    """
-    return float(np.mean((np.asarray(proba) - _indicators(y_true, classes)) ** 2))
+def _brier_score(y_true: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return float(np.mean((proba - _indicators(y_true, classes)) ** 2))
 
 
 def _indicators(y_true: ArrayLike, classes: ArrayLike) -> NDArray[np.int_]:
     return (np.asarray(y_true)[:, None] == np.asarray(classes)).astype(int)  # (samples, classes)
 
 
-#: The metrics of a comparison by their names in its results, in the order of its table.
+def _g_mean(y_true: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return float(geometric_mean_score(y_true, labels, labels=np.unique(y_true)))
+
+
+#: The metrics by their names in the results, in the order of the table. The average precision is
+#: that of the second of two classes, or the mean over more, each against the rest (without those
+#: that the test fold lacks). The Brier score is the sum over the K classes, divided by K; with two
+#: classes that is scikit-learn's ``brier_score_loss``.
 METRICS: dict[str, Metric] = {
-    "average_precision": Metric("AP", lambda y, labels, p, k: macro_average_precision(y, p, k)),
+    "average_precision": Metric("AP", _average_precision),
     "balanced_accuracy": Metric(
-        "bal. acc.", lambda y, labels, p, k: balanced_accuracy_score(y, labels)
+        "bal. acc.", lambda y, labels, *_: balanced_accuracy_score(y, labels)
     ),
-    "f1_macro": Metric("macro F1", lambda y, labels, p, k: f1_score(y, labels, average="macro")),
-    "g_mean": Metric(
-        "G-mean",
-        lambda y, labels, p, k: geometric_mean_score(y, labels, labels=np.unique(y)),
-    ),
-    "mcc": Metric("MCC", lambda y, labels, p, k: matthews_corrcoef(y, labels)),
-    "brier": Metric("Brier", lambda y, labels, p, k: macro_brier_score(y, p, k), False),
+    "f1_macro": Metric("macro F1", lambda y, labels, *_: f1_score(y, labels, average="macro")),
+    "g_mean": Metric("G-mean", _g_mean),
+    "mcc": Metric("MCC", lambda y, labels, *_: matthews_corrcoef(y, labels)),
+    "brier": Metric("Brier", _brier_score, greater_is_better=False),
     "ece": Metric(
-        "ECE", lambda y, labels, p, k: expected_calibration_error(y, p, classes=k), False
+        "ECE",
+        lambda y, labels, proba, classes: expected_calibration_error(y, proba, classes=classes),
+        greater_is_better=False,
     ),
 }
 

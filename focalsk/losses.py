@@ -321,7 +321,7 @@ def focal_loss(
 
     if dense is None:
         loss = softmax_focal(input, target, _pick(focus, target), dim)
-        loss = loss if counted is None else loss * counted
+        loss = loss if counted is None else _weigh(counted, loss)
     else:
         dense = dense * (1 - label_smoothing) + label_smoothing / n_classes
         loss = _dense_loss(input, dense, focus, class_weight, dim)

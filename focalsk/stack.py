@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import joblib
@@ -48,6 +48,21 @@ class Fold:
     head: Head
     samples: Samples
     counts: NDArray[np.float64]
+    parts: dict[Any, tuple[Samples, Samples]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, reader: FocalNetClassifier, X: Any, y: Any, sample_weight: Any = None
+    ) -> Fold:
+        """Read samples with an unfitted classifier, which is changed."""
+        head, samples = reader._read_samples(X, y, sample_weight)
+        return cls(reader, head, samples, head.count(samples.codes, samples.weight))
+
+    def split(self, fraction: float, seed: int) -> tuple[Samples, Samples]:
+        """Training and validation samples for early stopping, made once."""
+        if (fraction, seed) not in self.parts:
+            self.parts[fraction, seed] = self.head.split(self.samples, fraction, seed)
+        return self.parts[fraction, seed]
 
 
 class Task:
@@ -73,9 +88,7 @@ class Task:
         self.alpha, self.criterion = make_criterion(estimator, fold.head, fold.counts)
         self.train, self.valid = fold.samples, None
         if estimator.early_stopping:
-            self.train, self.valid = fold.head.split(
-                fold.samples, estimator.validation_fraction, seed
-            )
+            self.train, self.valid = fold.split(estimator.validation_fraction, seed)
 
     @property
     def optimizer(self) -> Any:
@@ -166,7 +179,7 @@ class Stack:
         first = self.tasks[0]
         params = net_params(first.estimator, first.train.X)
         dtype, device = params["dtype"], params["device"]
-        nets = [task.make_module().to(dtype) for task in self.tasks]
+        nets = _make_modules(self.tasks, dtype)
         stacked = StackedMLP if isinstance(nets[0], FocalMLP) else VmapStack
         self.module = stacked(nets, len(streams)).to(device)
         loss = StackedLoss(
@@ -255,6 +268,18 @@ class Stack:
             yield _as_fitted(task, _OneOfStack(self, stream, k, X, logits[k]))
 
 
+def _make_modules(tasks: Sequence[Task], dtype: torch.dtype) -> list[nn.Module]:
+    made: dict[Any, nn.Module] = {}
+    modules = []
+    for i, task in enumerate(tasks):
+        # Nets of one seed start alike and are made once, unless a user's factory makes them.
+        key = i if task.estimator.module else (task.seed, task.estimator.dropout)
+        if key not in made:
+            made[key] = task.make_module().to(dtype)
+        modules.append(made[key])
+    return modules
+
+
 class EachEpoch(Callback):
     """Call a function after each epoch."""
 
@@ -280,6 +305,7 @@ class _OneOfStack:
 def _as_fitted(task: Task, net: Any) -> FocalNetClassifier:
     fitted = copy.copy(task.estimator)
     fitted.n_features_in_ = task.fold.reader.n_features_in_
+    # Without feature_names_in_: these classifiers are asked about validated arrays.
     fitted._head = task.fold.head
     fitted.classes_ = task.fold.head.classes
     fitted.class_count_ = task.fold.counts

@@ -26,12 +26,12 @@ from sklearn.preprocessing import StandardScaler
 from focalsk import FocalNetClassifier
 from focalsk.comparison import (
     METRICS,
+    FoldPrediction,
     evaluate,
     expected_calibration_error,
     format_table,
-    macro_average_precision,
-    macro_brier_score,
     predict_folds,
+    score_fold,
     score_folds,
 )
 
@@ -124,13 +124,16 @@ def test_decisions_are_read_from_predict_and_the_rest_from_predict_proba():
 
 
 def test_class_without_test_sample_is_left_out_of_the_mean_precision():
+    y = np.array([0, 1, 1, 2])  # the fold is the first three
     proba = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.4, 0.1]])
-    y = np.array([0, 1, 1])
-    two = [average_precision_score(y == k, proba[:, k]) for k in (0, 1)]
-    assert macro_average_precision(y, proba, classes=[0, 1, 2]) == np.mean(two)
-    assert macro_brier_score(y, proba, classes=[0, 1, 2]) == pytest.approx(
-        np.mean((proba - np.eye(3)[y]) ** 2)
+    test = np.arange(3)
+    scores = score_fold(y, FoldPrediction("one", 0, test, proba.argmax(axis=1), proba, 0.0))
+    two = [average_precision_score(y[test] == k, proba[:, k]) for k in (0, 1)]
+    assert scores["average_precision"] == np.mean(two)
+    assert scores["brier"] == pytest.approx(
+        ((proba - np.eye(3)[y[test]]) ** 2).sum(axis=1).mean() / 3
     )
+    assert scores["g_mean"] == pytest.approx(np.sqrt(1 / 2))  # recalls 1 and 1/2
 
 
 # Calibration error ------------------------------------------------------------------------------
@@ -180,7 +183,7 @@ def test_calibration_error_of_an_absent_class_needs_the_classes():
 
 
 def test_number_of_bins_must_be_positive():
-    with pytest.raises(ValueError, match="n_bins must be at least 1. Got 0"):
+    with pytest.raises(ValueError, match="n_bins must be at least 1"):
         expected_calibration_error([0, 1], [0.1, 0.9], n_bins=0)
 
 
