@@ -73,6 +73,9 @@ def main() -> None:
     print("Mean ± standard deviation over the folds; * is the best. Labels are those of predict,")
     print("AP, Brier score and ECE (calibration error, 15 bins) those of predict_proba.")
 
+    share = y.mean()
+    print(f"The share of poor wines as everyone's probability: AP {share:.3f}, ", end="")
+    print(f"Brier {share * (1 - share):.3f}, balanced accuracy 0.500.")
     draw(title, y, predictions, results).savefig(PICTURE, dpi=120)
     print(f"Picture: {PICTURE.resolve()}")
 

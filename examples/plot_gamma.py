@@ -33,8 +33,8 @@ for gamma in GAMMAS:
 
 # %%
 # The third panel shows the pull as a share of what it would be under cross-entropy, over the
-# probability. Under ``gamma=2`` an easy sample (0.95) nearly vanishes, while a hard one (0.28) keeps
-# its pull and very hard ones even gain: to raise ``p`` then lowers the factor as well.
+# probability. Under ``gamma=2`` an easy sample (0.95) nearly vanishes, while a hard one (0.28)
+# keeps its pull and very hard ones even gain: to raise ``p`` then lowers the factor as well.
 
 x, p = margin.detach().numpy(), torch.sigmoid(margin.detach()).numpy()
 colors = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(GAMMAS)))

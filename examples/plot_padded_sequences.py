@@ -42,8 +42,8 @@ print("steps of each state:", dict(enumerate(torch.bincount(states.flatten()).to
 
 # %%
 # A small convolutional tagger returns logits of shape (sequences, classes, steps), the targets have
-# shape (sequences, steps), as in ``nn.CrossEntropyLoss``. The class weight of the padding is without
-# effect.
+# shape (sequences, steps), as in ``nn.CrossEntropyLoss``. The class weight of the padding is
+# without effect.
 
 torch.manual_seed(0)
 tagger = nn.Sequential(
@@ -52,7 +52,7 @@ tagger = nn.Sequential(
 )  # fmt: skip
 criterion = FocalLoss(gamma=2, alpha=[1, 1, 1, 5], ignore_index=PADDING)
 optimizer = torch.optim.Adam(tagger.parameters(), lr=0.01)
-for epoch in range(60):
+for _ in range(60):
     for batch in torch.randperm(len(signal)).split(50):
         optimizer.zero_grad()
         loss = criterion(tagger(signal[batch]), states[batch])
@@ -87,7 +87,7 @@ for ax, values, title in zip(
     ax.set(title=title, ylabel="recording", yticks=[])
 bar = figure.colorbar(image, ax=axes[:2], ticks=range(4))
 bar.ax.set_yticklabels(["padding", "idle", "running", "stuck"])
-image = axes[2].imshow(losses.numpy()[shown], cmap="magma_r", aspect="auto")
+image = axes[2].imshow(np.where(real, losses, np.nan)[shown], cmap="magma_r", aspect="auto")
 axes[2].set(title="Focal loss of every step", xlabel="step", ylabel="recording", yticks=[])
 figure.colorbar(image, ax=axes[2])
 

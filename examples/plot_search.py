@@ -35,13 +35,15 @@ search = GridSearchCV(
     refit="average_precision",
     cv=StratifiedKFold(3, shuffle=True, random_state=0),
 ).fit(X, y)
-print(search.best_params_, f"average precision {search.best_score_:.3f}")
+spread = search.cv_results_["std_test_average_precision"][search.best_index_]
+print(search.best_params_, f"average precision {search.best_score_:.3f} ± {spread:.3f}")
 
 # %%
 # Down the rows, the weights trade precision for recall: inverse frequencies are right if a miss is
 # as bad as several false alarms, and wrong for a metric that punishes false alarms. Along the
-# columns, gamma does much less. Average precision, which looks at the ranking and not at the
-# decisions, hardly depends on either: choose the metric first, then the weights.
+# columns, gamma makes smaller differences. Average precision looks at the ranking and not at the
+# decisions, so the choice of the weights matters less to it. Choose the metric first, and then
+# gamma and alpha.
 
 table = {
     metric: search.cv_results_[f"mean_test_{metric}"].reshape(

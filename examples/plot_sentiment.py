@@ -3,13 +3,15 @@ One bad review in a hundred
 ===========================
 
 Reviews of a canteen: 99 % are positive, 1 % negative, and finding the negative ones is the point.
-Some are easy ("the soup was awful and the waiter rude"), some hide between praise ("lovely room, kind
-staff, fresh bread, mouldy cake"). Focal loss with class weights is made for such an imbalance, of classes and of
-difficulty.
+Some are easy ("the soup was awful and the waiter rude"), some hide between praise ("lovely room,
+kind staff, fresh bread, mouldy cake"). Focal loss with class weights is made for such an imbalance,
+of classes and of difficulty.
 
 The text goes through a :class:`~sklearn.feature_extraction.text.TfidfVectorizer`; the sparse matrix
 it returns is never made dense as a whole.
 """
+
+import random
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,26 +27,26 @@ from focalsk import FocalNetClassifier
 # Real reviews would need a download, so these are assembled from clauses. A friendly review has a
 # grumble now and then; an easy negative one is mostly complaint, a hard one mostly praise.
 
-SUBJECTS = "soup curry pasta bread coffee salad pie stew rice cake fish tea room staff waiter"
-SUBJECTS = f"{SUBJECTS} terrace music price portion menu service table queue door".split()
-PRAISE = "great lovely fresh kind perfect warm generous fine superb quick friendly crisp".split()
-BLAME = "awful stale rude cold greasy bland filthy burnt sour slow broken mouldy".split()
+SUBJECTS = ["soup", "curry", "pasta", "bread", "coffee", "salad", "pie", "stew", "rice", "cake"]
+SUBJECTS += ["room", "staff", "waiter", "music", "price", "portion", "menu", "table", "queue"]
+PRAISE = ["great", "lovely", "fresh", "kind", "perfect", "warm", "fine", "superb", "quick", "crisp"]
+BLAME = ["awful", "stale", "rude", "cold", "greasy", "bland", "filthy", "sour", "slow", "mouldy"]
 OPENINGS = ["yesterday", "on monday", "with friends", "after work", "for lunch", "as always"]
 BLAME_SHARE = {"positive": 0.08, "easy": 0.85, "hard": 0.45}
 
 
 def write_review(rng, kind):
     clauses = []
-    for _ in range(rng.integers(3, 7)):
+    for _ in range(rng.randint(3, 6)):
         word = rng.choice(BLAME if rng.random() < BLAME_SHARE[kind] else PRAISE)
         clauses.append(f"the {rng.choice(SUBJECTS)} was {word}")
     return f"{rng.choice(OPENINGS)} {', '.join(clauses)}"
 
 
 def write_reviews(n, seed):
-    rng = np.random.default_rng(seed)
-    kinds = np.where(np.arange(n) < n // 100, rng.choice(["easy", "hard"], n), "positive")
-    kinds = rng.permutation(kinds)
+    rng = random.Random(seed)
+    rare = n // 200
+    kinds = np.repeat(["positive", "easy", "hard"], [n - 2 * rare, rare, rare])
     texts = np.array([write_review(rng, kind) for kind in kinds])
     return texts, np.where(kinds == "positive", "positive", "negative"), kinds
 
@@ -57,19 +59,12 @@ for kind in BLAME_SHARE:
 # %%
 # Three nets
 # ----------
-# Cross-entropy without weights, and focal loss with two kinds of them. The labels stay strings.
+# Cross-entropy without weights, and focal loss with two kinds of them. The labels stay strings. By
+# accuracy, one would prefer a net that calls every review positive to one that finds the others.
 
 
 def make_model(**params):
-    net = FocalNetClassifier(
-        (10, 10),
-        weight_decay=0.001,
-        batch_size=256,
-        lr=0.02,
-        max_epochs=12,
-        random_state=0,
-        **params,
-    )
+    net = FocalNetClassifier((10,), weight_decay=0.003, max_epochs=5, random_state=0, **params)
     return make_pipeline(TfidfVectorizer(), net)
 
 
@@ -82,17 +77,17 @@ found, right = {}, {}
 for name, model in models.items():
     predicted = model.fit(texts, y).predict(texts_test)
     found[name] = recall_score(y_test, predicted, pos_label="negative")
-    right[name] = precision_score(y_test, predicted, pos_label="negative")
-    print(f"{name:16} recall {found[name]:.2f}  precision {right[name]:.2f}")
+    right[name] = precision_score(y_test, predicted, pos_label="negative", zero_division=1)
+    print(f"{name:16} accuracy {np.mean(predicted == y_test):.3f}  recall {found[name]:.2f}")
 
 # %%
 # Left: the curves say how well a net *ranks* the reviews, the dots where its ``predict`` draws the
-# line. The rankings are alike, 50 negative reviews do not teach more; what the weights choose is the
-# line. ``'balanced'`` says that a missed negative review is as bad as 99 false alarms, and ``'sqrt'``
-# that it is as bad as ten.
+# line. The rankings are alike, for 50 negative reviews teach no more; what the weights choose is
+# the line. ``'balanced'`` says that a missed negative review is as bad as 99 false alarms, and
+# ``'sqrt'`` that it is as bad as ten.
 #
-# Right: the factor ``(1 - p) ** 2`` that focal loss gives the negative test reviews. Most of the easy
-# ones have none left, so that what remains of the loss is about the hard ones.
+# Right: the factor ``(1 - p) ** 2`` that focal loss gives the negative test reviews. The easy ones
+# have little of it left, so that the loss is mostly about the hard ones.
 
 colors = {"cross-entropy": "#4477aa", "focal, sqrt": "#ccbb44", "focal, balanced": "#ee6677"}
 figure, (left, middle) = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained")

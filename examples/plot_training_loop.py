@@ -82,8 +82,9 @@ print(net.predict_proba(samples.X[:3]))
 # %%
 # 3. The estimator
 # ----------------
-# With arrays instead of a dataset. It trains a copy of the module, so that every ``fit`` starts alike.
-# Without ``module`` it would build a network by itself, with ``hidden_layer_sizes=()`` a linear one.
+# With arrays instead of a dataset. It trains a copy of the module, so that every ``fit`` starts
+# alike. Without ``module`` it builds a network by itself, with ``hidden_layer_sizes=()`` a linear
+# one.
 
 classifier = FocalNetClassifier(
     module=start, gamma=2, lr=0.01, max_epochs=5, batch_size=32, random_state=0

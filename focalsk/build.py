@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from focalsk.head import Head
-from focalsk.losses import FocalLoss, SigmoidFocalLoss
+from focalsk.losses import FocalLoss, SigmoidFocalLoss, sigmoid_focal_loss
 from focalsk.modules import FocalMLP
 from focalsk.net import FocalNet
 
@@ -80,8 +80,35 @@ def make_criterion(
     alpha = head.alpha(class_weight if alpha is None else alpha, counts)
     weights = head.loss_alpha(alpha)
     weights = None if weights is None else torch.as_tensor(weights)
-    loss = SigmoidFocalLoss if head.sigmoid else FocalLoss
+    if not head.sigmoid:
+        loss = FocalLoss
+    elif head.one_versus_rest:
+        loss = OneVersusRestLoss
+    else:
+        loss = SigmoidFocalLoss
     return alpha, loss(_check_gamma(estimator.gamma, head), weights)
+
+
+class OneVersusRestLoss(SigmoidFocalLoss):
+    """One sigmoid per class where a sample has one class, whose alpha weighs all its terms.
+
+    The net is then that of samples drawn under the class weights, as with a softmax.
+    """
+
+    def forward(
+        self,
+        input: torch.Tensor,
+        target: torch.Tensor,
+        weight: torch.Tensor | None = None,
+        avg_factor: float | torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Loss of logits (B, K) for class indices (B,)."""
+        if self.alpha is not None:
+            chosen = self.alpha.to(input.dtype)[target]
+            weight = chosen if weight is None else weight * chosen
+        return sigmoid_focal_loss(
+            input, target, self.gamma, weight=weight, avg_factor=avg_factor
+        )
 
 
 def divergence(estimator: Any) -> str:

@@ -73,7 +73,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         module_params: dict | None = None,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
         optimizer_params: dict | None = None,
-        lr: float = 0.01,
+        lr: float = 0.005,
         weight_decay: float = 0.0,
         max_epochs: int = 50,
         batch_size: int = 128,

@@ -358,9 +358,9 @@ def format_table(results: pd.DataFrame) -> str:
     >>> rows = [("a", 0, 0.50), ("a", 1, 0.60), ("b", 0, 0.60), ("b", 1, 0.70)]
     >>> results = pd.DataFrame(rows, columns=["method", "fold", "value"]).assign(metric="mcc")
     >>> print(format_table(results))
-                MCC ↑
-    a      0.550±.07
-    b      0.650±.07*
+                 MCC ↑
+    a      0.550±.071
+    b      0.650±.071*
     """
     groups = results.groupby(["method", "metric"], sort=False)["value"]
     mean, spread = groups.mean().unstack(), groups.std().unstack()
@@ -380,4 +380,4 @@ def format_table(results: pd.DataFrame) -> str:
 
 
 def _spread(std: float) -> str:
-    return "" if np.isnan(std) else f"±{std:.2f}".replace("0.", ".")
+    return "" if np.isnan(std) else f"±{std:.3f}".replace("0.", ".")

@@ -87,7 +87,8 @@ class Head:
         return self.sigmoid and not self.multilabel and len(self.classes) == 2
 
     @property
-    def _one_versus_rest(self) -> bool:
+    def one_versus_rest(self) -> bool:
+        """One sigmoid per class."""
         return self.sigmoid and not self.multilabel and len(self.classes) > 2
 
     # On the way in ------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ class Head:
 
         A binary problem has log-odds (...,) instead.
         """
-        if self.multilabel or self._one_versus_rest:
+        if self.multilabel or self.one_versus_rest:
             return sigmoid_focal_scores(logits, gamma)
         scores = focal_scores(self._two_logits(logits), gamma)
         return scores[..., 1] - scores[..., 0] if len(self.classes) == 2 else scores
@@ -197,7 +198,7 @@ class Head:
         gamma = gamma if proba != "raw" else 0.0
         if self.multilabel:
             return sigmoid_focal_posterior(logits, gamma, alpha)
-        if not self._one_versus_rest:
+        if not self.one_versus_rest:
             return focal_posterior(self._two_logits(logits), gamma, alpha)
         # In logs: far from every class, the sigmoids themselves would all vanish.
         log_p = F.logsigmoid(sigmoid_focal_scores(logits, gamma))

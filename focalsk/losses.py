@@ -116,9 +116,12 @@ def _softmax(input: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     limits = torch.finfo(input.dtype)
     largest = input.detach().amax(0)
     finite = input.clamp(limits.min, limits.max)
-    powers = (finite - largest.clamp(limits.min, limits.max)).exp()
-    total = powers.sum(0)
-    return largest, total.log(), powers / total
+    shares = finite.softmax(0)
+    if torch.is_grad_enabled():
+        shifted = finite - largest.clamp(limits.min, limits.max)
+        return largest, shifted.logsumexp(0), shares
+    # The same without another round of exponentials, but not differentiable where logits tie.
+    return largest, -shares.amax(0).log(), shares
 
 
 def _put(input: Tensor, index: Tensor, value: float) -> Tensor:

@@ -22,12 +22,8 @@ REDUCTIONS = ("none", "sum", "mean")
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _seed():
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def value_and_grad(loss, logits):

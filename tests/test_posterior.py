@@ -26,6 +26,11 @@ ETAS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
 def double(values):
     return torch.tensor(values, dtype=torch.float64)
 
