@@ -35,7 +35,7 @@ tests = {"old sensor": measure(5000, 0.2, seed=2), "new sensor": measure(5000, 1
 
 WEIGHTS = [1, 3, 10, 30, 100]
 models = {
-    weight: FocalNetClassifier((), gamma=1, max_epochs=20, random_state=0).fit(
+    weight: FocalNetClassifier((), gamma=1, lr=0.01, max_epochs=20, random_state=0).fit(
         X, y, sample_weight=np.where(is_new, weight, 1)
     )
     for weight in WEIGHTS

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from focalsk.batches import ArrayDataset
 from focalsk.build import OPTIMIZERS, divergence, make_criterion, make_net
@@ -22,11 +21,134 @@ from focalsk.class_weight import SCHEMES
 from focalsk.early_stopping import BestEpoch
 from focalsk.head import Head, Samples
 from focalsk.net import FocalNet
+from focalsk.reading import check_X, check_X_y, read_samples, weigh
 
 __all__ = ["FocalNetClassifier"]
 
 class FocalNetClassifier(ClassifierMixin, BaseEstimator):
-    """DOC"""
+    """Neural network trained with focal loss, for imbalanced classes.
+
+    By default a multi-layer perceptron with two hidden layers of 10. Focal loss
+    ``alpha * (1 - p) ** gamma * -log(p)`` [1]_ turns the attention of training to samples that
+    the network does not yet get right; `alpha` weighs the classes. One fit gives two answers:
+    `predict` decides under the class weights, and `predict_proba` gives the probabilities of the
+    data, since the map from a focal softmax back to the posterior is known [2]_.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(10, 10)
+        Width of each hidden layer; an empty sequence gives a linear model.
+    gamma : float or array-like of shape (n_classes,), default=2.0
+        Focusing parameter, at least 0; one for all or one per class (or label). 0 is
+        cross-entropy.
+    alpha : str, float, dict, array-like of shape (n_classes,) or None, default=None
+        Class weights: a scheme ('balanced', 'inverse', 'geometric', 'sqrt', 'effective'), or
+        what :func:`~focalsk.compute_alpha` takes besides.
+    class_weight : 'balanced', dict or None, default=None
+        scikit-learn's name for `alpha`; only one of them may be set.
+    output : {'softmax', 'sigmoid'}, default='softmax'
+        Softmax over the classes, or one sigmoid per class against the rest (one sigmoid alone for
+        two classes). Multi-label targets always have one sigmoid per label.
+    proba : {'posterior', 'weighted', 'raw'}, default='posterior'
+        What `predict_proba` gives: 'posterior' undoes gamma and alpha, for probabilities of the
+        data; 'weighted' undoes gamma only, so that its argmax is `predict`; 'raw' is the network's
+        softmax or sigmoid.
+    module : torch.nn.Module class, factory or instance, default=None
+        A network of your own: called with `n_features` (``X.shape[1]``), `n_outputs` and
+        `module_params`; an instance is copied. It maps a batch (B, ...) to logits
+        (B, n_outputs). `hidden_layer_sizes` and `dropout` are not used then.
+    module_params : dict, default=None
+        Further arguments of `module`.
+    optimizer : {'adam', 'adamw', 'sgd'} or torch.optim.Optimizer class, default='adam'
+        What trains the network.
+    optimizer_params : dict, default=None
+        Its further arguments, such as ``{"momentum": 0.9}``.
+    lr : float, default=0.005
+        Learning rate.
+    weight_decay : float, default=0.0
+        L2 penalty, as in torch.
+    max_epochs : int, default=50
+        Passes over the data; with early stopping, at most so many.
+    batch_size : int, default=128
+        Samples in a batch; -1 for all. With more than one batch, a sample of weight 2 is not
+        quite the same as two samples.
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the samples and stop when `monitor` has not improved by
+        `tol` for more than `n_iter_no_change` epochs; the weights of the best epoch are kept. The
+        split is stratified: every class with two samples or more is in both parts, the sample of
+        a class that has only one stays in training.
+    validation_fraction : float, default=0.1
+        Part of the samples to hold out, in (0, 1).
+    n_iter_no_change : int or inf, default=10
+        Epochs without progress that are borne.
+    tol : float, default=1e-4
+        The least progress.
+    monitor : str or callable, default='loss'
+        'loss' of the validation samples, or any scorer of scikit-learn's.
+    dropout : float, default=0.0
+        Probability of zeroing a hidden unit while training, in [0, 1).
+    callbacks : list of skorch callbacks, default=None
+        Instances, or pairs (name, instance); they are cloned.
+    warm_start : bool, default=False
+        `fit` goes on from the previous fit.
+    device : str or torch.device, default='auto'
+        'auto' is CUDA where there is some, else the CPU. Networks have the data's floating point
+        type on the CPU and float32 elsewhere.
+    compile : bool, default=False
+        Whether to use :func:`torch.compile`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the batches, dropout and the validation split. torch's global
+        generator is never touched.
+    verbose : int or bool, default=False
+        Print a line per epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted classes, or the numbers of the labels.
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if `X` had any.
+    alpha_ : ndarray of shape (n_classes,) or (2, n_labels), or None
+        Class weights; for labels, where they are absent and where present.
+    class_count_ : ndarray of shape (n_classes,) or (2, n_labels)
+        Summed sample weights of the classes.
+    net_ : FocalNet
+        The skorch net, with the module in ``net_.module_``.
+    history_ : skorch.history.History
+        One row per epoch.
+    n_iter_ : int
+        Epochs trained.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    best_loss_ : float
+        Lowest loss: of the validation samples with early stopping, else of training.
+    validation_scores_ : list of float or None
+        With early stopping, `monitor` after each epoch; greater is better, a loss is negated.
+
+    See Also
+    --------
+    FocalGridSearchCV : Search over gamma, alpha and more, trained as one network.
+    sklearn.neural_network.MLPClassifier : The same network with cross-entropy only.
+
+    References
+    ----------
+    .. [1] Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
+    .. [2] Charoenphakdee et al., "On Focal Loss for Class-Posterior Probability Estimation: A
+       Theoretical Perspective", CVPR 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalsk import FocalNetClassifier
+    >>> X, y = make_classification(1000, weights=[0.9], random_state=0)
+    >>> clf = FocalNetClassifier(alpha="balanced", random_state=0).fit(X, y)
+    >>> clf.alpha_.round(2)
+    array([0.56, 4.85])
+    >>> bool((clf.predict(X) == 1).mean() > (clf.predict_proba(X)[:, 1] > 0.5).mean())
+    True
+    """
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -145,7 +267,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = self.warm_start and hasattr(self, "net_")
-        head, samples = self._read_samples(X, y, sample_weight, reset=not continuing)
+        head, samples = read_samples(
+            self, X, y, sample_weight, reset=not continuing
+        )
         if continuing and head.classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 f"warm_start=True needs the classes of the previous fit, {self.classes_.tolist()}. "
@@ -191,7 +315,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = hasattr(self, "net_")
-        X, y = self._validate(X, y, reset=not continuing)
+        X, y = check_X_y(self, X, y, reset=not continuing)
         head = self._head if continuing else Head.of(y, self.output, classes)
         if not continuing and classes is None and not head.multilabel:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -200,44 +324,11 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
                 f"classes must be those of the first call, {head.classes.tolist()}. Got "
                 f"{list(classes)} instead."
             )
-        samples = _weighted(X, head.encode(y), sample_weight)
+        samples = weigh(X, head.encode(y), sample_weight)
         seen = self.class_count_ if continuing else 0
         self._start(head, samples, head.count(samples.codes, samples.weight) + seen, continuing)
         self._train(samples, epochs=1)
         return self
-
-    def _read_samples(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, reset: bool = True
-    ) -> tuple[Head, Samples]:
-        """Check what `fit` is given and code it: the first step of `fit`, without training.
-
-        Weights are scaled to mean 1 and samples without weight left out. Of the estimator, only
-        ``n_features_in_`` and ``feature_names_in_`` are set, with `reset`.
-        """
-        X, y = self._validate(X, y, reset=reset)
-        head = Head.of(y, self.output)
-        samples = _weighted(X, head.encode(y), sample_weight)
-        if samples.weight is not None:
-            samples = samples._replace(weight=samples.weight / samples.weight.mean())
-        if not head.multilabel and len(found := np.unique(samples.codes)) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes in the data, but the "
-                f"data contains only one class: {head.classes[found[0]]!r}"
-            )
-        return head, samples
-
-    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(self, X, y, multi_output=True, reset=reset, **self._checks_of_X())
-        if y.ndim == 2 and y.shape[1] == 1 and isinstance(y, np.ndarray):
-            y = column_or_1d(y, warn=True)
-        return X, y
-
-    def _checks_of_X(self) -> dict[str, Any]:
-        return {
-            "accept_sparse": "csr",
-            "dtype": (np.float64, np.float32),
-            "allow_nd": self.module is not None,
-        }
 
     def _start(
         self, head: Head, samples: Samples, counts: NDArray[np.float64], continuing: bool
@@ -354,20 +445,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X: Any) -> torch.Tensor:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **self._checks_of_X())
-        return self.net_.forward(X)
+        return self.net_.forward(check_X(self, X))
 
     def _net_gamma(self) -> Any:
         gamma = self.net_.criterion_.gamma
         return gamma.cpu() if isinstance(gamma, torch.Tensor) else gamma
-
-
-def _weighted(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Samples:
-    """The samples that have a weight, with the weights checked."""
-    if sample_weight is None:
-        return Samples(X, codes, None)
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
-    samples = Samples(X, codes, weight)
-    return samples if weight.all() else samples.take(weight > 0)

@@ -110,7 +110,61 @@ class _StackedSearch:
 
 
 class FocalGridSearchCV(_StackedSearch, GridSearchCV):
-    """GRID"""
+    """Exhaustive search over parameters, trained as one network.
+
+    What :class:`sklearn.model_selection.GridSearchCV` does, with the same parameters, methods and
+    results, for a :class:`FocalNetClassifier` or a scikit-learn or imbalanced-learn pipeline that
+    ends in one. Candidates and folds that differ only in ``gamma``, ``alpha``, ``class_weight``,
+    ``proba``, ``lr``, ``weight_decay``, ``random_state`` or ``dropout`` are trained as one network
+    with a leading model axis; each comes out as it would alone, up to rounding. What comes before
+    the classifier runs once per fold and setting. What cannot be stacked (a classifier with
+    callbacks, a module with BatchNorm) is fitted in scikit-learn's own way; `stacks_` tells.
+
+    Parameters
+    ----------
+    estimator : FocalNetClassifier or Pipeline that ends in one
+        What is searched.
+    param_grid : dict or list of dict
+        Names of parameters with the values to try.
+    scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in scikit-learn. `n_jobs` spreads stacks over processes, or over a cluster with
+        ``joblib.parallel_config(backend="dask")``. With `verbose`, a bar shows the epochs trained
+        of all nets and the time left.
+    memory_budget : int, default=None
+        Bytes that stacks may take at a time; a larger one is cut into several, which changes the
+        results by rounding at most. None is a quarter of the free memory.
+
+    Attributes
+    ----------
+    stacks_ : list of dict, or None
+        What was trained how: the number of nets, "stacked" with the number of streams (nets of a
+        stream see the same samples) or "alone" with the reason. None where the estimator does not
+        end in a FocalNetClassifier.
+    cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, \
+    refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Notes
+    -----
+    With ``random_state=None`` all candidates start from the same weights, drawn once for the
+    search, so that they compete on equal terms. ``fit_time`` of a candidate is its share of the
+    stack's.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalsk import FocalGridSearchCV, FocalNetClassifier
+    >>> X, y = make_classification(300, weights=[0.9], random_state=0)
+    >>> search = FocalGridSearchCV(
+    ...     FocalNetClassifier(max_epochs=10, random_state=0),
+    ...     {"gamma": [0, 1, 2], "alpha": [None, "sqrt", "balanced"]},
+    ...     scoring="average_precision",
+    ... ).fit(X, y)
+    >>> sorted(search.best_params_)
+    ['alpha', 'gamma']
+    >>> search.stacks_
+    [{'n_nets': 45, 'n_streams': 5, 'trained': 'stacked'}]
+    """
 
     _parameter_constraints: dict = {
         **GridSearchCV._parameter_constraints,
@@ -151,7 +205,65 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
 
 
 class FocalRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
-    """RANDOM"""
+    """Randomized search over parameters, trained as one network.
+
+    What :class:`sklearn.model_selection.RandomizedSearchCV` does, with the same parameters, methods and
+    results, for a :class:`FocalNetClassifier` or a scikit-learn or imbalanced-learn pipeline that
+    ends in one. Candidates and folds that differ only in ``gamma``, ``alpha``, ``class_weight``,
+    ``proba``, ``lr``, ``weight_decay``, ``random_state`` or ``dropout`` are trained as one network
+    with a leading model axis; each comes out as it would alone, up to rounding. What comes before
+    the classifier runs once per fold and setting. What cannot be stacked (a classifier with
+    callbacks, a module with BatchNorm) is fitted in scikit-learn's own way; `stacks_` tells.
+
+    Parameters
+    ----------
+    estimator : FocalNetClassifier or Pipeline that ends in one
+        What is searched.
+    param_distributions : dict or list of dict
+        Names of parameters with distributions, or lists, to draw from.
+    n_iter : int, default=10
+        Number of candidates.
+    random_state : int, RandomState instance or None, default=None
+        What draws the candidates.
+    scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in scikit-learn. `n_jobs` spreads stacks over processes, or over a cluster with
+        ``joblib.parallel_config(backend="dask")``. With `verbose`, a bar shows the epochs trained
+        of all nets and the time left.
+    memory_budget : int, default=None
+        Bytes that stacks may take at a time; a larger one is cut into several, which changes the
+        results by rounding at most. None is a quarter of the free memory.
+
+    Attributes
+    ----------
+    stacks_ : list of dict, or None
+        What was trained how: the number of nets, "stacked" with the number of streams (nets of a
+        stream see the same samples) or "alone" with the reason. None where the estimator does not
+        end in a FocalNetClassifier.
+    cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, \
+    refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Notes
+    -----
+    With ``random_state=None`` all candidates start from the same weights, drawn once for the
+    search, so that they compete on equal terms. ``fit_time`` of a candidate is its share of the
+    stack's.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform, uniform
+    >>> from sklearn.datasets import make_classification
+    >>> from focalsk import FocalNetClassifier, FocalRandomizedSearchCV
+    >>> X, y = make_classification(300, weights=[0.9], random_state=0)
+    >>> search = FocalRandomizedSearchCV(
+    ...     FocalNetClassifier(max_epochs=10, random_state=0),
+    ...     {"gamma": uniform(0, 5), "lr": loguniform(1e-3, 1e-1)},
+    ...     n_iter=8,
+    ...     random_state=0,
+    ... ).fit(X, y)
+    >>> len(search.cv_results_["params"])
+    8
+    """
 
     _parameter_constraints: dict = {
         **RandomizedSearchCV._parameter_constraints,

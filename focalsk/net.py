@@ -331,8 +331,10 @@ class FocalNet(NeuralNet):
             Softmax criterion: rows sum to one. Sigmoid criterion: probability of each label.
         """
         logits, loss = self.forward(X), self.criterion_
-        posterior = sigmoid_focal_posterior if self._is_sigmoid() else focal_posterior
-        return posterior(logits, _cpu(loss.gamma), _cpu(loss.alpha)).numpy()
+        gamma, alpha = _cpu(loss.gamma), _cpu(loss.alpha)
+        if self._is_sigmoid():
+            return sigmoid_focal_posterior(logits, gamma, alpha).numpy()
+        return focal_posterior(logits, gamma, alpha, dim=1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """Decisions under the class weights: class indices, or 0/1 for a sigmoid criterion.
@@ -349,7 +351,7 @@ class FocalNet(NeuralNet):
         logits, gamma = self.forward(X), _cpu(self.criterion_.gamma)
         if self._is_sigmoid():
             return (sigmoid_focal_scores(logits, gamma) > 0).to(torch.int64).numpy()
-        return focal_scores(logits, gamma).argmax(dim=1).numpy()
+        return focal_scores(logits, gamma, dim=1).argmax(dim=1).numpy()
 
     def _is_sigmoid(self) -> bool:
         return isinstance(self.criterion_, SigmoidFocalLoss)

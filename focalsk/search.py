@@ -21,11 +21,12 @@ from sklearn.model_selection._validation import _fit_and_score, _score
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params, _num_samples, validate_data
+from sklearn.utils.validation import _check_method_params, _num_samples
 from tqdm.auto import tqdm
 
 from focalsk.build import divergence, make_seed
 from focalsk.classifier import FocalNetClassifier
+from focalsk.reading import check_X
 from focalsk.stack import Fold, Stack, Task, group_tasks, why_alone, why_no_stack
 
 __all__ = ["Search", "last_step"]
@@ -380,7 +381,7 @@ def score_stream(
     """Scores of the nets of a stream, and the seconds that each took."""
     stream = stack.streams[s]
     reader = stream[0].fold.reader
-    X = validate_data(clone(reader), part.X, **reader._checks_of_X())
+    X = check_X(reader, part.X)
     scores = {}
     for task, classifier in zip(stream, stack.classifiers(s, X), strict=True):
         if skipped[task.key]:

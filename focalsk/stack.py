@@ -27,6 +27,7 @@ from focalsk.early_stopping import BestEpoch
 from focalsk.head import Head, Samples
 from focalsk.modules import FocalMLP, StackedMLP, VmapStack
 from focalsk.net import FocalNet
+from focalsk.reading import read_samples
 from focalsk.stacked_net import StackDataset, StackedLoss, StackNet
 
 __all__ = ["Fold", "Stack", "Task", "group_tasks", "why_alone", "why_no_stack"]
@@ -55,7 +56,7 @@ class Fold:
         cls, reader: FocalNetClassifier, X: Any, y: Any, sample_weight: Any = None
     ) -> Fold:
         """Read samples with an unfitted classifier, which is changed."""
-        head, samples = reader._read_samples(X, y, sample_weight)
+        head, samples = read_samples(reader, X, y, sample_weight)
         return cls(reader, head, samples, head.count(samples.codes, samples.weight))
 
     def split(self, fraction: float, seed: int) -> tuple[Samples, Samples]:

@@ -16,6 +16,7 @@ from focalsk import (
     SigmoidFocalLoss,
     compute_alpha,
     focal_loss,
+    focal_posterior,
     sigmoid_focal_loss,
 )
 from focalsk.batches import ArrayDataset
@@ -317,3 +318,20 @@ def test_prioritised_samples():
     plain = FocalNetClassifier(**params).fit(X, y)
     assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-6)
     assert not np.allclose(weighted.predict_proba(X), plain.predict_proba(X), rtol=1e-3)
+
+
+@pytest.mark.parametrize("gamma", [2.0, [0.0, 2.0, 5.0]])
+def test_net_that_labels_every_step(gamma):
+    """Logits (N, C, L): the classes are on the second axis in predictions as in the loss."""
+    generator = torch.Generator().manual_seed(6)
+    X = torch.randn(6, 2, 7, generator=generator)
+    y = torch.randint(3, (6, 7), generator=generator)
+    net = FocalNet(
+        nn.Conv1d, module__in_channels=2, module__out_channels=3, module__kernel_size=1,
+        criterion__gamma=gamma, criterion__alpha=[1.0, 2.0, 3.0],
+        max_epochs=1, random_state=0, verbose=0,
+    ).fit(X, y)  # fmt: skip
+    rows = net.forward(X).movedim(1, -1)
+    expected = focal_posterior(rows, gamma, [1.0, 2.0, 3.0]).movedim(-1, 1)
+    assert_allclose(net.predict_proba(X), expected, rtol=1e-5)
+    assert_allclose(net.predict(X), focal_posterior(rows, gamma).argmax(-1))
