@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -106,9 +107,7 @@ class OneVersusRestLoss(SigmoidFocalLoss):
         if self.alpha is not None:
             chosen = self.alpha.to(input.dtype)[target]
             weight = chosen if weight is None else weight * chosen
-        return sigmoid_focal_loss(
-            input, target, self.gamma, weight=weight, avg_factor=avg_factor
-        )
+        return sigmoid_focal_loss(input, target, self.gamma, weight=weight, avg_factor=avg_factor)
 
 
 def divergence(estimator: Any) -> str:
@@ -122,8 +121,12 @@ def divergence(estimator: Any) -> str:
 def _check_gamma(gamma: Any, head: Head) -> Any:
     if not isinstance(gamma, Iterable):
         return float(gamma)
-    values = np.asarray(gamma, dtype=np.float64)
-    if values.shape != (head.n_outputs,) or not np.isfinite(values).all() or (values < 0).any():
+    try:
+        values = np.asarray(gamma, dtype=np.float64)
+        fits = values.shape == (head.n_outputs,) and 0 <= values.min() <= values.max() < np.inf
+    except (TypeError, ValueError):  # not numbers
+        fits = False
+    if not fits:
         what = "label" if head.multilabel else "class"
         raise ValueError(
             "The 'gamma' parameter of FocalNetClassifier must be a float in the range [0.0, inf) "
@@ -161,12 +164,13 @@ def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, 
     if module is None:
         module = FocalMLP
         sizes = estimator.hidden_layer_sizes
-        sizes = [int(size) for size in (sizes if isinstance(sizes, Iterable) else [sizes])]
-        if any(size < 1 for size in sizes):
+        sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
             raise ValueError(
                 "The 'hidden_layer_sizes' parameter of FocalNetClassifier must be an int in the "
                 f"range [1, inf) or several. Got {estimator.hidden_layer_sizes!r} instead."
             )
+        sizes = [int(size) for size in sizes]
         given = {"hidden_layer_sizes": sizes, "dropout": estimator.dropout, **given}
     given = {"n_features": n_features, "n_outputs": n_outputs, **given}
     return {"module": module, **{f"module__{name}": value for name, value in given.items()}}

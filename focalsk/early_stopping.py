@@ -10,7 +10,11 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-__all__ = ["BestEpoch"]
+__all__ = ["BestEpoch", "StopTraining"]
+
+
+class StopTraining(KeyboardInterrupt):
+    """How a callback ends a training, as skorch knows it; a user's interrupt is none."""
 
 
 class BestEpoch(Callback):
@@ -68,7 +72,7 @@ class BestEpoch(Callback):
         self._keep(net, improved)
         self._running &= self._waited <= self.n_iter_no_change
         if not self._running.any():
-            raise KeyboardInterrupt  # how skorch's callbacks end a training
+            raise StopTraining
 
     def _keep(self, net: NeuralNet, improved: np.ndarray) -> None:
         chosen = torch.as_tensor(improved)

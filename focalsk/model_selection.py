@@ -112,13 +112,14 @@ class _StackedSearch:
 class FocalGridSearchCV(_StackedSearch, GridSearchCV):
     """Exhaustive search over parameters, trained as one network.
 
-    What :class:`sklearn.model_selection.GridSearchCV` does, with the same parameters, methods and
-    results, for a :class:`FocalNetClassifier` or a scikit-learn or imbalanced-learn pipeline that
-    ends in one. Candidates and folds that differ only in ``gamma``, ``alpha``, ``class_weight``,
-    ``proba``, ``lr``, ``weight_decay``, ``random_state`` or ``dropout`` are trained as one network
-    with a leading model axis; each comes out as it would alone, up to rounding. What comes before
-    the classifier runs once per fold and setting. What cannot be stacked (a classifier with
-    callbacks, a module with BatchNorm) is fitted in scikit-learn's own way; `stacks_` tells.
+    What :class:`sklearn.model_selection.GridSearchCV` does, with the same parameters,
+    methods and results, for a :class:`FocalNetClassifier` or a scikit-learn or imbalanced-learn
+    pipeline that ends in one. Candidates and folds that differ only in ``gamma``, ``alpha``,
+    ``class_weight``, ``proba``, ``lr``, ``weight_decay``, ``random_state`` or ``dropout`` are
+    trained as one network with a leading model axis; each comes out as it would alone, up to
+    rounding. What comes before the classifier runs once per fold and setting. What cannot be
+    stacked (a classifier with callbacks, a module with BatchNorm) is fitted in scikit-learn's own
+    way; `stacks_` tells.
 
     Parameters
     ----------
@@ -207,13 +208,14 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
 class FocalRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
     """Randomized search over parameters, trained as one network.
 
-    What :class:`sklearn.model_selection.RandomizedSearchCV` does, with the same parameters, methods and
-    results, for a :class:`FocalNetClassifier` or a scikit-learn or imbalanced-learn pipeline that
-    ends in one. Candidates and folds that differ only in ``gamma``, ``alpha``, ``class_weight``,
-    ``proba``, ``lr``, ``weight_decay``, ``random_state`` or ``dropout`` are trained as one network
-    with a leading model axis; each comes out as it would alone, up to rounding. What comes before
-    the classifier runs once per fold and setting. What cannot be stacked (a classifier with
-    callbacks, a module with BatchNorm) is fitted in scikit-learn's own way; `stacks_` tells.
+    What :class:`sklearn.model_selection.RandomizedSearchCV` does, with the same parameters,
+    methods and results, for a :class:`FocalNetClassifier` or a scikit-learn or imbalanced-learn
+    pipeline that ends in one. Candidates and folds that differ only in ``gamma``, ``alpha``,
+    ``class_weight``, ``proba``, ``lr``, ``weight_decay``, ``random_state`` or ``dropout`` are
+    trained as one network with a leading model axis; each comes out as it would alone, up to
+    rounding. What comes before the classifier runs once per fold and setting. What cannot be
+    stacked (a classifier with callbacks, a module with BatchNorm) is fitted in scikit-learn's own
+    way; `stacks_` tells.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -48,9 +49,7 @@ class FocalMLP(nn.Module):
         else:
             hidden = [hidden_layer_sizes]
         sizes = [n_features, *hidden, n_outputs]
-        self.layers = nn.ModuleList(
-            nn.Linear(n_in, n_out) for n_in, n_out in zip(sizes, sizes[1:], strict=False)
-        )
+        self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes))
         self.dropout = dropout
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:

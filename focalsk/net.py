@@ -7,12 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, PassthroughScoring, PrintLog
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EpochTimer,
+    PassthroughScoring,
+    PrintLog,
+    TrainEndCheckpoint,
+)
 from torch.utils.data import IterableDataset, Subset
 
-from focalsk.batches import ArrayDataset, Batches, derive_seed, seeded
+from focalsk.batches import ArrayDataset, Batches, seeded
 from focalsk.losses import FocalLoss, SigmoidFocalLoss
 from focalsk.posterior import (
     focal_posterior,
@@ -86,6 +92,8 @@ class FocalNet(NeuralNet):
     >>> net.fit(X, y, sample_weight=np.where(y == 1, 5.0, 1.0)).predict_proba(X).shape
     (200, 2)
     """
+
+    _stop: type[BaseException] = KeyboardInterrupt  # how skorch's callbacks ask to stop
 
     def __init__(
         self,
@@ -224,7 +232,7 @@ class FocalNet(NeuralNet):
                 )
                 try:
                     self.notify("on_epoch_end", **datasets)
-                except KeyboardInterrupt:  # how skorch's callbacks ask to stop
+                except self._stop:
                     break
         return self
 
@@ -260,8 +268,9 @@ class FocalNet(NeuralNet):
 
     def _has_batch_hooks(self) -> bool:
         hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+        readers = (PassthroughScoring, Checkpoint, TrainEndCheckpoint)  # of rows per batch
         return any(
-            isinstance(callback, PassthroughScoring)
+            isinstance(callback, readers)
             or any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
             for _, callback in self.callbacks_
         )

@@ -20,13 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from focalsk.losses import (
-    Values,
-    as_parameter,
-    check_outcome_weights,
-    class_margins,
-    outcome_weights,
-)
+from focalsk.arguments import Values, as_parameter, check_outcome_weights, outcome_weights
+from focalsk.margins import class_margins
 
 __all__ = ["focal_posterior", "sigmoid_focal_posterior"]
 

@@ -62,6 +62,6 @@ def read_samples(
     if not head.multilabel and len(found := np.unique(samples.codes)) < 2:
         raise ValueError(
             f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the "
-            f"data contains only one class: {head.classes[found[0]]!r}"
+            f"data contains only one class: {head.classes.tolist()[found[0]]!r}"
         )
     return head, samples

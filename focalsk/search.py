@@ -27,16 +27,20 @@ from tqdm.auto import tqdm
 from focalsk.build import divergence, make_seed
 from focalsk.classifier import FocalNetClassifier
 from focalsk.reading import check_X
-from focalsk.stack import Fold, Stack, Task, group_tasks, why_alone, why_no_stack
+from focalsk.stack import Fold, Stack, Task, fingerprint, group_tasks, why_alone, why_no_stack
 
 __all__ = ["Search", "last_step"]
 
 
+def final(estimator: Any) -> Any:
+    """The last step of a pipeline; any other estimator itself."""
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+
+
 def last_step(estimator: Any) -> Any:
     """The FocalNetClassifier that an estimator is or ends in; None if there is none."""
-    if isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
-    return estimator if isinstance(estimator, FocalNetClassifier) else None
+    step = final(estimator)
+    return step if isinstance(step, FocalNetClassifier) else None
 
 
 class _Recorder(FocalNetClassifier):
@@ -71,8 +75,7 @@ class Split:
         """The training samples as a classifier reads them, shared where it reads them alike."""
         key = (classifier.output, classifier.module is None)
         if key not in self.folds:
-            recorder = self.steps[-1] if isinstance(self.steps, Pipeline) else self.steps
-            self.folds[key] = Fold.of(clone(classifier), *recorder.given_)
+            self.folds[key] = Fold.of(clone(classifier), *final(self.steps).given_)
         return self.folds[key]
 
 
@@ -158,22 +161,22 @@ class Search:
             for group in groups.values():
                 self._run_group(group)
         self.bar = None
-        return [
-            self.results[i, s] for i in range(len(candidates)) for s in range(len(self.splits))
-        ]
+        return [self.results[i, s] for i in range(len(candidates)) for s in range(len(self.splits))]
 
     def _before(self, params: dict[str, Any]) -> str:
         """Candidates of one value share everything that comes before the classifier."""
         if not isinstance(self.estimator, Pipeline):
             return ""
         own = self.estimator.steps[-1][0] + "__"
-        return joblib.hash({k: v for k, v in params.items() if not k.startswith(own)})
+        return joblib.hash(
+            {k: fingerprint(v) for k, v in params.items() if not k.startswith(own)}
+        )
 
     def _run_group(self, group: list[tuple[int, dict[str, Any]]]) -> None:
         estimators = {
             i: clone(self.estimator).set_params(**clone(params, safe=False)) for i, params in group
         }
-        alone = {i: why_alone(last_step(estimator)) for i, estimator in estimators.items()}
+        alone = {i: why_alone(final(estimator)) for i, estimator in estimators.items()}
         alone = {i: reason for i, reason in alone.items() if reason}
         tasks, splits = [], {}
         beside = [(i, estimator) for i, estimator in estimators.items() if i not in alone]
@@ -197,7 +200,7 @@ class Search:
         tasks, start = [], time.perf_counter()
         for i, estimator in estimators:
             try:
-                classifier = last_step(estimator)
+                classifier = final(estimator)
                 classifier._validate_params()
                 if s not in splits:
                     splits[s] = self._prepare(estimator, *self.splits[s])
@@ -213,7 +216,7 @@ class Search:
 
     def _seed(self, classifier: FocalNetClassifier) -> int:
         if classifier.random_state is not None:
-            return make_seed(classifier)
+            return make_seed(clone(classifier))  # a RandomState is the same for every split
         # Without seeds of their own, all candidates share one: they compete on equal terms.
         if not hasattr(self, "shared_seed"):
             self.shared_seed = make_seed(classifier)
@@ -221,8 +224,7 @@ class Search:
 
     def _prepare(self, estimator: Any, train: Any, test: Any) -> Split:
         steps = clone(estimator)
-        classifier = steps.steps[-1][1] if isinstance(steps, Pipeline) else steps
-        classifier.__class__ = _Recorder  # a clone's own, metadata requests and all
+        final(steps).__class__ = _Recorder  # a clone's own, metadata requests and all
         X, y = _safe_split(estimator, self.X, self.y, train)
         steps.fit(X, y, **_check_method_params(self.X, params=self.fit_params, indices=train))
         wanted = {"test": test} | ({"train": train} if self.scoring.return_train_score else {})
@@ -340,11 +342,15 @@ def run_stack(
     except Exception:
         if scoring.error_score == "raise":
             raise
-        error, seconds = traceback.format_exc(), (time.perf_counter() - start) / len(tasks)
-        return {
-            task.key: scoring.failed(error, _num_samples(splits[task.key[1]].parts["test"].y), seconds)
-            for task in tasks
-        }
+        if len(tasks) > 1:  # one of them is to blame; the others train without it
+            return {
+                key: result
+                for task in tasks
+                for key, result in run_stack([[task]], splits, scoring).items()
+            }
+        key, seconds = tasks[0].key, time.perf_counter() - start
+        n_test = _num_samples(splits[key[1]].parts["test"].y)
+        return {key: scoring.failed(traceback.format_exc(), n_test, seconds)}
     seconds = (time.perf_counter() - start) / len(tasks)
     diverged = dict(zip((task.key for task in tasks), stack.diverged(), strict=True))
     results = {}
@@ -397,9 +403,7 @@ def score_stream(
     return scores
 
 
-def with_steps(
-    steps: Any, classifier: FocalNetClassifier, reader: FocalNetClassifier
-) -> Any:
+def with_steps(steps: Any, classifier: FocalNetClassifier, reader: FocalNetClassifier) -> Any:
     """A fitted classifier behind the fitted steps that come before it, if there are any."""
     if hasattr(reader, "feature_names_in_"):
         classifier.feature_names_in_ = reader.feature_names_in_

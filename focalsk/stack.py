@@ -21,7 +21,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from focalsk.batches import ArrayDataset, Batches, seeded
-from focalsk.build import OPTIMIZERS, divergence, make_criterion, module_params, net_params
+from focalsk.build import OPTIMIZERS, make_criterion, module_params, net_params
 from focalsk.classifier import FocalNetClassifier
 from focalsk.early_stopping import BestEpoch
 from focalsk.head import Head, Samples
@@ -30,15 +30,25 @@ from focalsk.net import FocalNet
 from focalsk.reading import read_samples
 from focalsk.stacked_net import StackDataset, StackedLoss, StackNet
 
-__all__ = ["Fold", "Stack", "Task", "group_tasks", "why_alone", "why_no_stack"]
+__all__ = ["Fold", "Stack", "Task", "fingerprint", "group_tasks", "why_alone", "why_no_stack"]
 
 # What may differ between the nets of a stack.
 _PER_NET = {
     "gamma", "alpha", "class_weight", "proba", "lr", "weight_decay", "random_state", "dropout",
 }  # fmt: skip
-# Optimizers whose step is proportional to lr, and those that add weight_decay to the gradient.
+# Optimizers whose step is proportional to lr, and those that add weight_decay to the gradient,
+# unless they are given parameters that change it.
 _LINEAR_IN_LR = set(OPTIMIZERS.values())
 _COUPLED_DECAY = {torch.optim.Adam, torch.optim.SGD}
+_CHANGES_STEP = {"lr", "weight_decay", "decoupled_weight_decay", "maximize"}
+# Optimizers that treat every weight by itself; others would mix the nets of a stack.
+_ELEMENTWISE = tuple(
+    getattr(torch.optim, name)
+    for name in (
+        "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop",
+        "Rprop", "SGD",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,9 +62,7 @@ class Fold:
     parts: dict[Any, tuple[Samples, Samples]] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, reader: FocalNetClassifier, X: Any, y: Any, sample_weight: Any = None
-    ) -> Fold:
+    def of(cls, reader: FocalNetClassifier, X: Any, y: Any, sample_weight: Any = None) -> Fold:
         """Read samples with an unfitted classifier, which is changed."""
         head, samples = read_samples(reader, X, y, sample_weight)
         return cls(reader, head, samples, head.count(samples.codes, samples.weight))
@@ -90,6 +98,7 @@ class Task:
         self.train, self.valid = fold.samples, None
         if estimator.early_stopping:
             self.train, self.valid = fold.split(estimator.validation_fraction, seed)
+        self._module_params()  # refuses what would be refused alone
 
     @property
     def optimizer(self) -> Any:
@@ -100,25 +109,38 @@ class Task:
         head, n_samples = self.fold.head, len(self.train.codes)
         params = self.estimator.get_params(deep=False)
         alone = {name: value for name, value in params.items() if name not in _PER_NET}
-        if self.optimizer not in _LINEAR_IN_LR:
+        odd = not _CHANGES_STEP.isdisjoint(params["optimizer_params"] or {})
+        if odd or self.optimizer not in _LINEAR_IN_LR:
             alone["lr"] = params["lr"]
-        if self.optimizer not in _COUPLED_DECAY:
+        if odd or self.optimizer not in _COUPLED_DECAY:
             alone["weight_decay"] = params["weight_decay"]
         if params["dropout"]:  # one draw serves all nets of a seed
             alone["dropout"] = (self.seed, n_samples)
         batch_size = n_samples if params["batch_size"] == -1 else params["batch_size"]
         data = self.train.X
         shape = (-(-n_samples // batch_size), data.shape[1:], str(data.dtype), type(data))
+        alone = {name: fingerprint(value) for name, value in alone.items()}
         return joblib.hash((alone, shape, head.classes.tolist(), head.multilabel, head.sigmoid))
 
     def make_module(self) -> nn.Module:
         """The net as it would start alone."""
-        params = module_params(self.estimator, self.train.X.shape[1], self.fold.head.n_outputs)
+        params = self._module_params()
         module = params.pop("module")
         if isinstance(module, nn.Module):
             return module
         with seeded(self.seed):
             return module(**{name.removeprefix("module__"): v for name, v in params.items()})
+
+    def _module_params(self) -> dict[str, Any]:
+        return module_params(self.estimator, self.train.X.shape[1], self.fold.head.n_outputs)
+
+
+def fingerprint(value: Any) -> str:
+    """A hash of a parameter's content; of what cannot be pickled (a lambda), its identity."""
+    try:
+        return joblib.hash(value)
+    except Exception:
+        return f"id {id(value)}"
 
 
 def why_alone(estimator: Any) -> str | None:
@@ -127,19 +149,32 @@ def why_alone(estimator: Any) -> str | None:
         return f"{type(estimator).__name__} is not a FocalNetClassifier"
     if estimator.callbacks:
         return "it has callbacks, which belong to one net"
+    optimizer = estimator.optimizer
+    if not isinstance(optimizer, str) and optimizer not in _ELEMENTWISE:
+        name = getattr(optimizer, "__name__", type(optimizer).__name__)
+        return f"its optimizer, {name}, may not treat every weight by itself"
+    if "param_groups" in (estimator.optimizer_params or {}):
+        return "its param_groups name the weights of one net"
     return None
 
 
 def why_no_stack(task: Task) -> str | None:
-    """Why vmap refuses a user's module, or None: BatchNorm and dropout in training, say."""
+    """Why a user's module cannot be stacked, or None.
+
+    vmap refuses BatchNorm and dropout in training, say. A batch of a stack may be filled up, which
+    a net notices whose logits of a sample depend on the other samples.
+    """
     if task.estimator.module is None:
         return None
     try:
         stack = VmapStack([task.make_module(), task.make_module()])
         X = ArrayDataset(task.train.X).take(slice(0, 2))[0]
-        stack(X.to(stack.params[0].dtype)[None])
+        X = X.to(stack.params[0].dtype)[None]
+        logits, first = stack(X), stack(X[:, :1])
     except Exception as error:
         return f"vmap refused {type(task.make_module()).__name__}: {error}".splitlines()[0]
+    if not torch.allclose(logits[:, :1], first, rtol=1e-3, atol=1e-5):
+        return f"{type(stack.base[0]).__name__} mixes the samples of a batch"
     return None
 
 

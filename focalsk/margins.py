@@ -1,0 +1,248 @@
+"""Focal loss as a function of margins: exact everywhere, twice differentiable, any leading axes.
+
+Every focal loss is one function of one number per target, the margin ``m`` of its logit over the
+others. With ``p = sigmoid(m)`` the target's probability and ``u = sigmoid(-m)`` the rest::
+
+    loss(m) = u ** gamma * -log(p)
+    slope(m) = -dloss/dm = u ** gamma * (u + gamma * p * -log(p))
+
+``1 - p`` is never computed and both terms of the slope are positive, so nothing ever cancels.
+Nothing is checked, weighted or reduced here: see `focalsk.losses`.
+
+References
+----------
+T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, "Focal Loss for Dense Object Detection",
+ICCV 2017, arXiv:1708.02002.
+"""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = [
+    "class_margins",
+    "dense_focal",
+    "sigmoid_focal",
+    "softmax_focal",
+    "weighted_sigmoid_focal",
+]
+
+
+def softmax_focal(input: Tensor, target: Tensor, gamma: float | Tensor, dim: int = -1) -> Tensor:
+    """Unweighted softmax focal loss of every target, with its gradient in closed form.
+
+    Parameters
+    ----------
+    input : Tensor of shape (..., C, ...), float32 or float64
+        Logits, the classes on `dim`.
+    target : Tensor of int64, broadcastable to input's shape without `dim`
+        Class indices in [0, C).
+    gamma : float or Tensor broadcastable to the target's shape
+        Focusing parameter, already gathered where it differs by class.
+    dim : int, default=-1
+        The axis of the classes.
+
+    Returns
+    -------
+    Tensor of input's shape without `dim`
+    """
+    target = target.expand(input.shape[:dim] + input.shape[dim:][1:])
+    return _differentiable(_softmax_terms, dim, input, target, gamma)
+
+
+def sigmoid_focal(input: Tensor, target: Tensor, gamma: float | Tensor) -> Tensor:
+    """Unweighted binary focal loss of every logit, with its gradient in closed form.
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+        Logits of the positive outcome.
+    target : Tensor of input's dtype in [0, 1], broadcastable to input
+        Probability of the positive outcome.
+    gamma : float or Tensor broadcastable to input
+
+    Returns
+    -------
+    Tensor of input's shape
+    """
+    return weighted_sigmoid_focal(input, target, 1 - target, gamma)
+
+
+def weighted_sigmoid_focal(
+    input: Tensor, positive: Tensor, negative: Tensor, gamma: float | Tensor
+) -> Tensor:
+    """`sigmoid_focal` with a weight of input's shape for each outcome instead of a target."""
+    return _differentiable(_sigmoid_terms, None, input, positive, negative, gamma)
+
+
+def dense_focal(margin: Tensor, weight: Tensor, gamma: float | Tensor) -> Tensor:
+    """Focal loss of every margin times a weight of its shape."""
+    return _differentiable(_margin_terms, None, margin, weight, gamma)
+
+
+def class_margins(input: Tensor, dim: int = -1) -> Tensor:
+    """Margin of every class, ``input[k] - logsumexp(input[j] for j != k)``, exact at any size.
+
+    Parameters
+    ----------
+    input : Tensor of shape (..., C, ...), float32 or float64
+        Logits, the classes on `dim`.
+    dim : int, default=-1
+        The axis of the classes.
+
+    Returns
+    -------
+    Tensor of input's shape
+        ``sigmoid`` of it is the softmax of `input`.
+
+    Examples
+    --------
+    >>> class_margins(torch.tensor([3.0, 1.0]))
+    tensor([ 2., -2.])
+    """
+    limits = torch.finfo(input.dtype)
+    _, index = input.max(dim, keepdim=True)  # three times as fast as argmax
+    largest = input.detach().gather(dim, index)
+    finite = input.clamp(limits.min, limits.max) - largest.clamp(limits.min, limits.max)
+    log_p = input - largest - finite.exp().sum(dim, keepdim=True).log()
+    # All but the largest class have p <= 1/2, where log(p) - log(1 - p) is safe. The largest one is
+    # parked at p = 1/2 so that its unused branch stays finite backwards, then gets its own sum.
+    log_p = log_p.scatter(dim, index, -math.log(2))
+    margins = log_p - torch.log1p(-log_p.exp())
+    own, _, _ = _against_others(input, index, dim)
+    return margins.scatter(dim, index, own)
+
+
+def _against_others(input: Tensor, index: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the margin of one class over the others, and the others' softmax as a fraction.
+
+    That is ``powers / total``, where `powers` has input's shape and is 0 at `index`.
+    """
+    limits = torch.finfo(input.dtype)
+    others = input.scatter(dim, index, -math.inf)
+    largest = others.detach().amax(dim, keepdim=True)
+    # Infinite logits must not meet as inf - inf; those that reach an infinite largest one count 1.
+    powers = (others - largest.clamp(limits.min, limits.max)).clamp(max=0).exp()
+    total = powers.sum(dim, keepdim=True).clamp(min=limits.tiny)  # 0 if all others are -inf
+    return input.gather(dim, index) - largest - total.log(), powers, total
+
+
+def _curve(margin: Tensor, gamma: float | Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss of a margin and minus its derivative."""
+    log_p, p, u = F.logsigmoid(margin), margin.sigmoid(), (-margin).sigmoid()
+    return _curve_of(log_p, p, u, _power(margin, u, gamma), gamma)
+
+
+def _power(margin: Tensor, u: Tensor, gamma: float | Tensor) -> Tensor:
+    """Return ``u ** gamma`` for ``u = sigmoid(-margin)``."""
+    if isinstance(gamma, float) and gamma in (0.0, 0.5, 1.0, 2.0, 3.0):  # pow is quick at these
+        # Clamped, so that 0 ** (gamma - 1) does not turn up as infinity backwards.
+        return u.clamp(min=torch.finfo(u.dtype).tiny).pow(gamma)
+    log_u = F.logsigmoid(-margin).clamp(min=torch.finfo(u.dtype).min)  # 0 * -inf is not 0
+    return (gamma * log_u).exp()
+
+
+def _curve_of(
+    log_p: Tensor, p: Tensor, u: Tensor, power: Tensor, gamma: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    # Clamped, so that 0 * log(0) is not NaN, backwards included.
+    rise = gamma * p * log_p.clamp(min=torch.finfo(u.dtype).min)
+    return -power * log_p, power * (u - rise)
+
+
+def _softmax_terms(
+    dim: int, input: Tensor, target: Tensor, gamma: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of every target and its gradient in the logits."""
+    if input.shape[dim] == 2:  # the margin is a difference: half the time
+        first, second = input.unbind(dim)
+        sign = (2 * target - 1).to(input.dtype)
+        loss, slope = _curve((second - first) * sign, gamma)
+        slope = slope * sign
+        return loss, torch.stack((slope, -slope), dim)
+    if dim in (-1, input.dim() - 1) and input.dim() > 1:
+        # With few classes, operations along the last axis take three times as long.
+        loss, gradient = _softmax_terms(0, input.movedim(dim, 0).contiguous(), target, gamma)
+        return loss, gradient.movedim(0, dim)
+    index = target.unsqueeze(dim)
+    margin, powers, total = _against_others(input, index, dim)
+    loss, slope = _curve(margin.squeeze(dim), gamma)
+    slope = slope.unsqueeze(dim)
+    return loss, (powers * (slope / total)).scatter(dim, index, -slope)
+
+
+def _margin_terms(
+    dim: None, margin: Tensor, weight: Tensor, gamma: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of every margin times its weight and its gradient in the margin."""
+    loss, slope = _curve(margin, gamma)
+    return weigh(weight, loss), -weight * slope
+
+
+def _sigmoid_terms(
+    dim: None, input: Tensor, positive: Tensor, negative: Tensor, gamma: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the loss under the weights of the two outcomes and its gradient in the logits."""
+    p, u = input.sigmoid(), (-input).sigmoid()
+    hit, up = _curve_of(F.logsigmoid(input), p, u, _power(input, u, gamma), gamma)
+    miss, down = _curve_of(F.logsigmoid(-input), u, p, _power(-input, p, gamma), gamma)
+    loss = weigh(positive, hit) + weigh(negative, miss)
+    return loss, negative * down - positive * up
+
+
+def weigh(weight: Tensor, loss: Tensor) -> Tensor:
+    """Return the product, 0 where the weight is even if the loss is infinite."""
+    return weight * loss.where(weight != 0, 0)
+
+
+class _ClosedForm(torch.autograd.Function):
+    """A loss whose gradient is known: ``terms(dim, input, *args)`` returns both.
+
+    The gradient has input's shape, the loss that shape without `dim` (unless None).
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(terms: Any, dim: int | None, input: Tensor, *args: Any) -> tuple[Tensor, Tensor]:
+        loss, gradient = terms(dim, input, *args)
+        return loss, gradient
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.terms, ctx.dim, *args = inputs
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+        ctx.constants = [None if isinstance(a, Tensor) else a for a in args]
+        ctx.save_for_backward(output[1], *(a if isinstance(a, Tensor) else None for a in args))
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor, _: None) -> tuple[Tensor | None, ...]:
+        gradient, *saved = ctx.saved_tensors
+        nothing = [None for _ in saved[1:]]
+        if upstream is None:
+            return None, None, None, *nothing
+        if torch.is_grad_enabled():  # a second derivative is wanted: write the gradient on the tape
+            args = (c if s is None else s for s, c in zip(saved, ctx.constants, strict=True))
+            _, gradient = ctx.terms(ctx.dim, *args)
+        if ctx.dim is not None:
+            upstream = upstream.unsqueeze(ctx.dim)
+        return None, None, upstream * gradient, *nothing
+
+
+def _differentiable(terms: Any, dim: int | None, input: Tensor, *args: Any) -> Tensor:
+    if any(isinstance(a, Tensor) and a.requires_grad for a in args):
+        loss, _ = terms(dim, input, *args)  # plain autograd reaches the other arguments as well
+    elif is_traced():
+        loss, _ = _ClosedForm.apply(terms, dim, input, *args)
+    else:  # without inspecting the signature of forward, which takes longer than a small loss
+        loss, _ = super(torch.autograd.Function, _ClosedForm).apply(terms, dim, input, *args)
+    return loss
+
+
+def is_traced() -> bool:
+    """Whether a compiler or a function transform is looking on."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
