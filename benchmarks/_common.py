@@ -197,6 +197,8 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 
 
 def seconds(value: float) -> str:
+    if value >= 100:
+        return f"{value:.0f} s"
     for unit, factor in (("s", 1), ("ms", 1e3)):
         if value * factor >= 1:
             return f"{value * factor:.3g} {unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
@@ -116,19 +117,11 @@ class StackedMLP(nn.Module):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Logits (M, C, B) of one batch per stream (S, B, D)."""
-        n_models, width, n_features = self.weights[0].shape
-        n_streams, n_samples, _ = input.shape
-        # The nets of a stream are one wide layer over its samples: (S, K * out, D) @ (S, D, B).
-        h = torch.baddbmm(
-            self.biases[0].view(n_streams, -1, 1),
-            self.weights[0].view(n_streams, -1, n_features),
-            input.transpose(1, 2),
-        ).view(n_models, width, n_samples)
+        if not (self.training and self.dropout):
+            return _StackedLayers.apply(input.transpose(1, 2), *self.weights, *self.biases)
+        h = _first_layer(input.transpose(1, 2), self.weights[0], self.biases[0])
         for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
-            h = F.relu(h)
-            if self.training and self.dropout:
-                h = self._drop(h)
-            h = torch.baddbmm(bias, weight, h)
+            h = torch.baddbmm(bias, weight, self._drop(F.relu(h)))
         return h
 
     def _drop(self, h: torch.Tensor) -> torch.Tensor:
@@ -144,6 +137,49 @@ class StackedMLP(nn.Module):
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = torch.baddbmm(bias[nets], weight[nets], F.relu(h) if i else h)
         return h.transpose(1, 2)
+
+
+def _first_layer(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    # The nets of a stream are one wide layer over its samples: (S, K * out, D) @ (S, D, B).
+    n_streams, n_features, n_samples = input.shape
+    wide = weight.view(n_streams, -1, n_features)
+    h = torch.baddbmm(bias.view(n_streams, -1, 1), wide, input)
+    return h.view(*weight.shape[:2], n_samples)
+
+
+class _StackedLayers(torch.autograd.Function):
+    """Linear layers of stacked nets with ReLU between them.
+
+    What autograd would do, but in place: for hundreds of nets, fresh memory for every step of it
+    would cost as much as the arithmetic. Once differentiable.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, input: torch.Tensor, *params: torch.Tensor) -> torch.Tensor:
+        weights, biases = params[: len(params) // 2], params[len(params) // 2 :]
+        inputs = [input]  # of each layer: (S, D, B), then (M, H, B)
+        h = _first_layer(input, weights[0], biases[0])
+        for weight, bias in zip(weights[1:], biases[1:], strict=True):
+            inputs.append(h.relu_())
+            h = torch.baddbmm(bias, weight, h)
+        ctx.save_for_backward(*inputs, *weights)
+        return h
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        n_layers = len(ctx.saved_tensors) // 2
+        inputs, weights = ctx.saved_tensors[:n_layers], ctx.saved_tensors[n_layers:]
+        of_weights, of_biases = [], []
+        for h, weight in zip(inputs[:0:-1], weights[:0:-1], strict=True):
+            of_weights.append(torch.bmm(grad, h.transpose(1, 2)))
+            of_biases.append(grad.sum(2, keepdim=True))
+            grad = torch.bmm(weight.transpose(1, 2), grad)
+            torch.ops.aten.threshold_backward.grad_input(grad, h, 0, grad_input=grad)
+        wide = grad.view(inputs[0].shape[0], -1, grad.shape[2])
+        of_weights.append(torch.bmm(wide, inputs[0].transpose(1, 2)).view(weights[0].shape))
+        of_biases.append(grad.sum(2, keepdim=True))
+        return None, *of_weights[::-1], *of_biases[::-1]
 
 
 class VmapStack(nn.Module):

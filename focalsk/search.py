@@ -168,9 +168,7 @@ class Search:
         if not isinstance(self.estimator, Pipeline):
             return ""
         own = self.estimator.steps[-1][0] + "__"
-        return joblib.hash(
-            {k: fingerprint(v) for k, v in params.items() if not k.startswith(own)}
-        )
+        return joblib.hash({k: fingerprint(v) for k, v in params.items() if not k.startswith(own)})
 
     def _run_group(self, group: list[tuple[int, dict[str, Any]]]) -> None:
         estimators = {

@@ -108,7 +108,7 @@ def test_callbacks_are_cloned():
 def test_find_device(device):
     assert find_device(device) == torch.device("cpu")
     assert find_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(ValueError, match="must be 'auto' or a device .* Got 'warp' instead"):
+    with pytest.raises(ValueError, match=r"must be 'auto' or a device .* Got 'warp' instead"):
         find_device("warp")
 
 

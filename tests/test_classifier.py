@@ -534,7 +534,7 @@ def test_class_without_weight_is_no_class_to_learn():
 
 
 def test_weights_without_any_weight_are_refused():
-    with pytest.raises(ValueError, match="only zeros|non-zero"):
+    with pytest.raises(ValueError, match=r"only zeros|non-zero"):
         make().fit(*BINARY, sample_weight=np.zeros(150))
     with pytest.raises(ValueError, match="Negative"):
         make().fit(*BINARY, sample_weight=np.full(150, -1.0))
@@ -652,12 +652,13 @@ def test_seed_decides():
 
 
 def test_global_generators_are_left_alone():
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
     before = make(**SEEDED).fit(*THREE)
     assert torch.equal(torch.get_rng_state(), torch_state)
-    for a, b in zip(np.random.get_state(), numpy_state, strict=True):
+    for a, b in zip(np.random.get_state(), numpy_state, strict=True):  # noqa: NPY002
         assert_array_equal(a, b)
-    torch.rand(3), np.random.random(3)
+    torch.rand(3)
+    np.random.random(3)  # noqa: NPY002
     assert_same_weights(before, make(**SEEDED).fit(*THREE))
 
 
@@ -688,7 +689,8 @@ def test_batch_size_minus_one_is_all_samples():
 
 REFUSED = {
     "hidden_layer_sizes": [0, "10", 2.5, (5, 0), (2.5,), ("a",), ((2, 3), (4, 5))],
-    "gamma": [-1, np.nan, np.inf, "two", [1, 2, 3], [1, np.nan], [1, -1], [np.inf, 1], ["a", "b"], None],
+    "gamma": [-1, np.nan, np.inf, "two", None, [], [1, 2, 3], [1, np.nan], [1, -1], [np.inf, 1],
+              ["a", "b"]],
     "alpha": ["blanced", -0.1, 1.5, np.nan],
     "class_weight": ["inverse", 0.5],
     "output": ["tanh", None],

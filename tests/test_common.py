@@ -1,5 +1,6 @@
 """scikit-learn's and imbalanced-learn's own checks of an estimator."""
 
+from itertools import chain
 from unittest import SkipTest
 
 import numpy as np
@@ -53,10 +54,10 @@ IMBALANCED_LEARN = checks(imblearn_checks, "defaults", UNFIT_OF_IMBLEARN)
 
 
 @pytest.mark.parametrize(
-    ("estimator", "check"), [*sum(SCIKIT_LEARN.values(), []), *IMBALANCED_LEARN]
+    ("estimator", "check"), [*chain(*SCIKIT_LEARN.values()), *IMBALANCED_LEARN]
 )
 def test_check(estimator, check):
-    np.random.seed(0)  # some checks draw data or seeds from the global generator
+    np.random.seed(0)  # noqa: NPY002 - some checks draw from the global generator
     try:
         check(estimator)
     except SkipTest as reason:

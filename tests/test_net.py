@@ -162,7 +162,8 @@ def test_lbfgs_minimises_like_a_closure_says(data):
     assert losses[-1] < make(max_epochs=10, batch_size=-1).fit(*data).history[-1, "train_loss"]
 
 
-# torch's own, from tracing a loss whose input is no leaf
+# Both are torch's own, from tracing a loss with a backward of its own.
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
 def test_compiled_is_plain(data):
     compiled = make(compile=True, compile__backend="eager").fit(*data)
@@ -266,7 +267,7 @@ def test_validation_loss_is_that_of_the_held_out(data):
 
 
 def test_checkpoint_and_saved_parameters(data, tmp_path):
-    checkpoint = Checkpoint(dirname=tmp_path, monitor="train_loss_best", f_history=None)
+    checkpoint = Checkpoint(dirname=tmp_path, monitor="train_loss_best")
     net = make(callbacks=[checkpoint]).fit(*data)
     loaded = make().initialize()
     loaded.load_params(checkpoint=checkpoint)
