@@ -159,7 +159,8 @@ class Batches:
         seed: int | None = None,
     ) -> None:
         if isinstance(dataset, Subset):
-            dataset = ArrayDataset(*dataset.dataset.take(torch.as_tensor(dataset.indices)))
+            whole: Any = dataset.dataset
+            dataset = ArrayDataset(*whole.take(torch.as_tensor(dataset.indices)))
         self.device = torch.device(device)
         self.dataset = dataset.to(self.device)
         self.batch_size = batch_size

@@ -22,6 +22,7 @@ from focalsk.net import FocalNet
 __all__ = [
     "OPTIMIZERS",
     "divergence",
+    "find_optimizer",
     "make_criterion",
     "make_net",
     "make_seed",
@@ -80,14 +81,13 @@ def make_criterion(
         )
     alpha = head.alpha(class_weight if alpha is None else alpha, counts)
     weights = head.loss_alpha(alpha)
-    weights = None if weights is None else torch.as_tensor(weights)
+    loss: type[torch.nn.Module] = SigmoidFocalLoss
     if not head.sigmoid:
         loss = FocalLoss
     elif head.one_versus_rest:
         loss = OneVersusRestLoss
-    else:
-        loss = SigmoidFocalLoss
-    return alpha, loss(_check_gamma(estimator.gamma, head), weights)
+    tensor = None if weights is None else torch.as_tensor(weights)
+    return alpha, loss(_check_gamma(estimator.gamma, head), tensor)
 
 
 class OneVersusRestLoss(SigmoidFocalLoss):
@@ -100,11 +100,11 @@ class OneVersusRestLoss(SigmoidFocalLoss):
         self,
         input: torch.Tensor,
         target: torch.Tensor,
-        weight: torch.Tensor | None = None,
+        weight: Any = None,
         avg_factor: float | torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Loss of logits (B, K) for class indices (B,)."""
-        if self.alpha is not None:
+        if isinstance(self.alpha, torch.Tensor):
             chosen = self.alpha.to(input.dtype)[target]
             weight = chosen if weight is None else weight * chosen
         return sigmoid_focal_loss(input, target, self.gamma, weight=weight, avg_factor=avg_factor)
@@ -165,7 +165,7 @@ def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, 
         module = FocalMLP
         sizes = estimator.hidden_layer_sizes
         sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
-        if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        if not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
             raise ValueError(
                 "The 'hidden_layer_sizes' parameter of FocalNetClassifier must be an int in the "
                 f"range [1, inf) or several. Got {estimator.hidden_layer_sizes!r} instead."
@@ -176,9 +176,14 @@ def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, 
     return {"module": module, **{f"module__{name}": value for name, value in given.items()}}
 
 
+def find_optimizer(estimator: Any) -> Any:
+    """The optimizer class that an estimator's `optimizer` names or is."""
+    return OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
+
+
 def optimizer_params(estimator: Any, device: torch.device) -> dict[str, Any]:
     """FocalNet's `optimizer` and its arguments; Adam is fused into one call where it can be."""
-    optimizer = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
+    optimizer = find_optimizer(estimator)
     given = dict(estimator.optimizer_params or {})
     if estimator.weight_decay:
         given["weight_decay"] = estimator.weight_decay

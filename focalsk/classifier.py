@@ -244,6 +244,10 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    net_: Any  # FocalNet
+    history_: Any
+    loss_curve_: list[float]
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -296,7 +300,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self,
         X: Any,
         y: Any,
-        classes: ArrayLike | None = None,
+        classes: Sequence[Any] | NDArray[Any] | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> FocalNetClassifier:
         """Train one epoch on the given samples.
@@ -352,7 +356,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             return lambda net: -net.history[-1]["valid_loss"]
         # Validated data has no column names to compare with.
         judged = copy.copy(self)
-        vars(judged).pop("feature_names_in_", None)
+        judged.__dict__.pop("feature_names_in_", None)
         score = self._head.scorer(self.monitor, valid)
         return lambda net: score(judged)
 
@@ -363,7 +367,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         valid: ArrayDataset | None = None,
         callbacks: Sequence[tuple[str, Any]] = (),
     ) -> None:
-        net = self.net_
+        net: Any = self.net_
         kept = net.callbacks_
         net.callbacks_ = [*kept, *callbacks]
         try:

@@ -56,7 +56,7 @@ class BestEpoch(Callback):
         self.scores_: list[np.ndarray] = []
         self.best_state_ = {name: value.clone() for name, value in _state(net).items()}
 
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:  # type: ignore[override]
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         score = np.asarray(self.score(net), dtype=np.float64)
         if not self.scores_:
             self.best_score_ = np.full(score.shape, -np.inf)

@@ -34,7 +34,8 @@ class Samples(NamedTuple):
 
     def take(self, chosen: NDArray[np.bool_]) -> Samples:
         """The samples where a mask (n,) is set."""
-        return Samples(*(None if part is None else part[chosen] for part in self))
+        weight = None if self.weight is None else self.weight[chosen]
+        return Samples(self.X[chosen], self.codes[chosen], weight)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Head:
         """Summed weight (K,) of each class, or (2, K) of each label where absent and present."""
         weight = np.ones(len(codes)) if weight is None else weight
         if not self.multilabel:
-            return np.bincount(codes, weight, minlength=len(self.classes))
+            return np.bincount(codes, weight, minlength=len(self.classes)).astype(np.float64)
         present = weight @ codes
         return np.stack([weight.sum() - present, present])
 
@@ -125,9 +126,8 @@ class Head:
         if not self.multilabel:
             return compute_alpha(alpha, self.classes, classes=self.classes, sample_weight=counts)
         if isinstance(alpha, str):
-            return np.column_stack(
-                [compute_alpha(alpha, [0, 1], sample_weight=count) for count in counts.T]
-            )
+            labels = (compute_alpha(alpha, [0, 1], sample_weight=count) for count in counts.T)
+            return np.column_stack([np.asarray(label) for label in labels])
         return compute_alpha(alpha, np.zeros((1, len(self.classes)), dtype=int))
 
     def targets(self, codes: NDArray[Any]) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     check_cv,
 )
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
@@ -31,7 +32,7 @@ from focalsk.search import Search, last_step
 __all__ = ["FocalGridSearchCV", "FocalRandomizedSearchCV"]
 
 
-class _StackedSearch:
+class _StackedSearch(BaseSearchCV):
     """What both searches share: `fit` evaluates all candidates as stacks of nets."""
 
     def _candidates(self) -> Iterable[dict[str, Any]]:
@@ -57,7 +58,7 @@ class _StackedSearch:
         """
         if last_step(self.estimator) is None or getattr(self, "_skl_callbacks", None):
             self.stacks_ = None
-            return super().fit(X, y, **params)  # type: ignore[misc]
+            return super().fit(X, y, **params)
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)

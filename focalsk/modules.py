@@ -111,6 +111,8 @@ class StackedMLP(nn.Module):
         )  # each (M, out, 1)
         dropout = torch.tensor([net.dropout for net in nets], dtype=torch.float64)
         self.dropout = bool(dropout.any())
+        self.threshold: torch.Tensor
+        self.kept: torch.Tensor
         dtype = self.weights[0].dtype
         self.register_buffer("threshold", dropout.to(torch.float32)[:, None, None])
         self.register_buffer("kept", (1 - dropout).to(dtype)[:, None, None])

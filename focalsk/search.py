@@ -174,9 +174,10 @@ class Search:
         estimators = {
             i: clone(self.estimator).set_params(**clone(params, safe=False)) for i, params in group
         }
-        alone = {i: why_alone(final(estimator)) for i, estimator in estimators.items()}
-        alone = {i: reason for i, reason in alone.items() if reason}
-        tasks, splits = [], {}
+        reasons = {i: why_alone(final(estimator)) for i, estimator in estimators.items()}
+        alone = {i: reason for i, reason in reasons.items() if reason}
+        tasks: list[Task] = []
+        splits: dict[int, Split] = {}
         beside = [(i, estimator) for i, estimator in estimators.items() if i not in alone]
         if beside:
             for s in range(len(self.splits)):

@@ -16,12 +16,13 @@ from typing import Any
 import joblib
 import numpy as np
 import torch
+from joblib.hashing import NumpyHasher
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 from torch import nn
 
 from focalsk.batches import ArrayDataset, Batches, seeded
-from focalsk.build import OPTIMIZERS, make_criterion, module_params, net_params
+from focalsk.build import OPTIMIZERS, find_optimizer, make_criterion, module_params, net_params
 from focalsk.classifier import FocalNetClassifier
 from focalsk.early_stopping import BestEpoch
 from focalsk.head import Head, Samples
@@ -95,14 +96,14 @@ class Task:
         self.fold = fold
         self.seed = seed
         self.alpha, self.criterion = make_criterion(estimator, fold.head, fold.counts)
-        self.train, self.valid = fold.samples, None
+        self.train = self.valid = fold.samples
         if estimator.early_stopping:
             self.train, self.valid = fold.split(estimator.validation_fraction, seed)
         self._module_params()  # refuses what would be refused alone
 
     @property
     def optimizer(self) -> Any:
-        return OPTIMIZERS.get(self.estimator.optimizer, self.estimator.optimizer)
+        return find_optimizer(self.estimator)
 
     def stack_key(self) -> Any:
         """Tasks of one key train in one stack."""
@@ -135,10 +136,19 @@ class Task:
         return module_params(self.estimator, self.train.X.shape[1], self.fold.head.n_outputs)
 
 
+class _Hasher(NumpyHasher):
+    """joblib's hash, by which tensors of one content are equal."""
+
+    def save(self, obj: Any) -> None:
+        if isinstance(obj, torch.Tensor):
+            obj = (type(obj), obj.requires_grad, obj.numpy(force=True))
+        super().save(obj)
+
+
 def fingerprint(value: Any) -> str:
     """A hash of a parameter's content; of what cannot be pickled (a lambda), its identity."""
     try:
-        return joblib.hash(value)
+        return _Hasher("md5").hash(value)
     except Exception:
         return f"id {id(value)}"
 
@@ -180,11 +190,11 @@ def why_no_stack(task: Task) -> str | None:
 
 def group_tasks(tasks: Sequence[Task]) -> list[list[list[Task]]]:
     """Tasks as stacks of streams of nets; every stream of a stack has as many nets."""
-    stacks = defaultdict(lambda: defaultdict(list))
+    stacks: dict[Any, dict[Any, list[Task]]] = defaultdict(lambda: defaultdict(list))
     for task in tasks:
-        stream = (id(task.fold), task.seed, task.estimator.validation_fraction)
-        stacks[task.stack_key()][stream].append(task)
-    by_size = defaultdict(list)
+        same_samples = (id(task.fold), task.seed, task.estimator.validation_fraction)
+        stacks[task.stack_key()][same_samples].append(task)
+    by_size: dict[Any, list[list[Task]]] = defaultdict(list)
     for key, streams in stacks.items():
         for stream in streams.values():
             by_size[key, len(stream)].append(stream)
@@ -215,7 +225,7 @@ class Stack:
         first = self.tasks[0]
         params = net_params(first.estimator, first.train.X)
         dtype, device = params["dtype"], params["device"]
-        nets = _make_modules(self.tasks, dtype)
+        nets: list[Any] = _make_modules(self.tasks, dtype)
         stacked = StackedMLP if isinstance(nets[0], FocalMLP) else VmapStack
         self.module = stacked(nets, len(streams)).to(device)
         loss = StackedLoss(
@@ -225,7 +235,7 @@ class Stack:
             self.module.class_dim,
             dtype,
         )
-        rates = [(task.estimator.lr, task.estimator.weight_decay) for task in self.tasks]
+        rates: Any = [(task.estimator.lr, task.estimator.weight_decay) for task in self.tasks]
         if len(set(rates)) == 1:
             rates = None
         else:
@@ -322,7 +332,7 @@ class EachEpoch(Callback):
     def __init__(self, function: Callable[[], None]) -> None:
         self.function = function
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # type: ignore[override]
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         self.function()
 
 

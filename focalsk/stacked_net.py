@@ -58,20 +58,15 @@ class StackBatches:
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor | None, ...]]:
         for batches in zip(*self.streams, strict=True):
-            X, y, *weight = zip(*batches, strict=True)
+            parts = [list(part) for part in zip(*batches, strict=True)]  # X, y and perhaps weights
+            X, y = parts[:2]
             sizes = [len(part) for part in y]
-            weights = weight[0] if weight else None
             if len(set(sizes)) > 1:
-                weights = weights or [part.new_ones(len(part)) for part in X]
-                X, y, weights = (
-                    [_fill_up(part, max(sizes)) for part in parts] for parts in (X, y, weights)
-                )
-            yield (
-                torch.stack(list(X)),
-                torch.stack(list(y)),
-                None if weights is None else torch.stack(list(weights)),
-                torch.tensor(sizes, device=X[0].device),
-            )
+                weights = parts[2] if len(parts) > 2 else [x.new_ones(len(x)) for x in X]
+                parts = [[_fill_up(p, max(sizes)) for p in part] for part in (X, y, weights)]
+            stacked = [torch.stack(part) for part in parts]
+            weight = stacked[2] if len(stacked) > 2 else None
+            yield *stacked[:2], weight, torch.tensor(sizes, device=stacked[0].device)
 
 
 def _fill_up(part: torch.Tensor, n_samples: int) -> torch.Tensor:
@@ -108,16 +103,18 @@ class StackedLoss(nn.Module):
         self.class_dim = class_dim
         self.grid = (n_streams, len(criteria) // n_streams)
         gammas = [torch.as_tensor(loss.gamma, dtype=dtype) for loss in criteria]
+        self.gamma: torch.Tensor
+        self.alpha: torch.Tensor | None
         self.per_class = any(gamma.ndim for gamma in gammas)
         if self.per_class:
             gammas = [gamma.expand(n_outputs) for gamma in gammas]
         self.register_buffer("gamma", torch.stack(gammas).unflatten(0, self.grid))
-        given = [loss.alpha for loss in criteria if loss.alpha is not None]
+        given: list[Any] = [loss.alpha for loss in criteria if loss.alpha is not None]
         if not given:
             self.alpha = None
             return
         ones = torch.ones_like(given[0])
-        alphas = [ones if loss.alpha is None else loss.alpha for loss in criteria]
+        alphas: list[Any] = [ones if loss.alpha is None else loss.alpha for loss in criteria]
         self.register_buffer("alpha", torch.stack(alphas).to(dtype).unflatten(0, self.grid))
 
     def forward(
@@ -216,5 +213,5 @@ class StackNet(FocalNet):
         return step
 
     def _per_net(self, which: int, like: torch.Tensor) -> torch.Tensor:
-        values = like.new_tensor([rate[which] for rate in self.rates])
+        values = like.new_tensor([rate[which] for rate in self.rates or []])
         return values.view(-1, *[1] * (like.ndim - 1))

@@ -43,11 +43,11 @@ LABEL_SCORING = {
 
 
 def make(**params):
-    settings = {"max_epochs": 4, "lr": 0.05, "batch_size": 16, "random_state": 0}
+    settings = {"max_epochs": 3, "lr": 0.05, "batch_size": 16, "random_state": 0}
     return FocalNetClassifier(**{"hidden_layer_sizes": (4,), **settings, **params})
 
 
-def make_data(n_classes, n=90):
+def make_data(n_classes, n=60):
     weights = [0.7, 0.3] if n_classes == 2 else [0.5, 0.3, 0.2]
     return make_classification(
         n, 5, n_informative=4, n_redundant=0, n_classes=n_classes, n_clusters_per_class=1,
@@ -56,19 +56,19 @@ def make_data(n_classes, n=90):
 
 
 BINARY, THREE = make_data(2), make_data(3)
-LABELS = make_multilabel_classification(90, 5, n_classes=3, n_labels=2, random_state=0)
+LABELS = make_multilabel_classification(60, 5, n_classes=3, n_labels=2, random_state=0)
 LABELS = (StandardScaler().fit_transform(LABELS[0]), LABELS[1])
-WEIGHT = np.random.default_rng(0).choice([0.0, 0.5, 1.0, 3.0], 90)
-ORDER = np.random.default_rng(1).permutation(90)
-# Train on 40, 47 and 70 samples: last batches, and numbers of batches, differ.
-UNEQUAL = [(ORDER[:n], ORDER[n:]) for n in (40, 47, 70)]
+WEIGHT = np.random.default_rng(0).choice([0.0, 0.5, 1.0, 3.0], 60)
+ORDER = np.random.default_rng(1).permutation(60)
+# Train on 25, 31 and 41 samples: last batches, and numbers of batches, differ.
+UNEQUAL = [(ORDER[:n], ORDER[n:]) for n in (25, 31, 41)]
 
 
 # --- What is compared ----------------------------------------------------------------------------
 
 
 def run(kind, estimator, grid, X, y, fit_params=None, **kwargs):
-    return kind(estimator, grid, **{"cv": 3, **kwargs}).fit(X, y, **(fit_params or {}))
+    return kind(estimator, grid, **{"cv": 2, **kwargs}).fit(X, y, **(fit_params or {}))
 
 
 def assert_same_results(ours, theirs, tol=1e-6):
@@ -154,16 +154,18 @@ def last(name):
     return f"focalnetclassifier__{name}"
 
 
-GAMMA_ALPHA = {"gamma": [0, 1, 2.5], "alpha": [None, "sqrt", "balanced"]}
-GAMMAS = {"gamma": [0.0, 1.0, 3.0]}
-STOPPING = {"early_stopping": True, "max_epochs": 25, "n_iter_no_change": 2, "lr": 0.1}
+GAMMA_ALPHA = {"gamma": [0, 2.5], "alpha": [None, "balanced"]}
+GAMMAS = {"gamma": [0.0, 2.0]}
+STOPPING = {"early_stopping": True, "max_epochs": 12, "n_iter_no_change": 1, "lr": 0.1}
 FRAME = pd.DataFrame(BINARY[0][:, :3], columns=["a", "b", "c"]).assign(
     kind=np.where(BINARY[0][:, 3] > 0, "x", "y")
 )
 
 CASES = {
     # What comes in.
-    "dense": Case(GAMMA_ALPHA),
+    "dense": Case(
+        {"gamma": [0, 1, 2.5], "alpha": [None, "sqrt", "balanced"]}, kwargs={"cv": 3}
+    ),
     "csr": Case(GAMMA_ALPHA, (sparse.csr_matrix(BINARY[0] * (BINARY[0] > 0)), BINARY[1])),
     "float32": Case(GAMMA_ALPHA, (BINARY[0].astype(np.float32), BINARY[1]), tol=1e-5),
     "three-classes": Case(GAMMA_ALPHA, THREE),
@@ -186,10 +188,10 @@ CASES = {
         n_stacks=2,
         kwargs={
             "cv": [
-                (np.flatnonzero(THREE[1] < 2), np.flatnonzero(THREE[1] < 1)),
+                (np.flatnonzero(THREE[1] < 2), np.arange(60)),
                 *StratifiedKFold(2).split(*THREE),
             ],
-            "scoring": "balanced_accuracy",
+            "scoring": None,
         },
     ),
     # What may differ within a stack.
@@ -209,12 +211,12 @@ CASES = {
     "proba": Case(
         {"proba": ["posterior", "weighted", "raw"], "alpha": ["balanced", None]}, THREE
     ),
-    "random-state": Case({"random_state": [0, 1, 2], **GAMMAS}),
+    "random-state": Case({"random_state": [0, 1], **GAMMAS}),
     "random-state-instance": Case(
         GAMMAS, estimator=make(random_state=np.random.RandomState(3))
     ),
     "dropout": Case(
-        {"dropout": [0.0, 0.2, 0.5], **GAMMAS},
+        {"dropout": [0.0, 0.2, 0.5]},
         n_stacks=2,
         estimator=make(hidden_layer_sizes=(6, 5)),
     ),
@@ -231,7 +233,7 @@ CASES = {
     ),
     "sgd": Case({"lr": [0.01, 0.5], "weight_decay": [0.0, 0.1]}, estimator=make(optimizer="sgd")),
     "sgd-momentum": Case(
-        {"lr": [0.01, 0.1], "weight_decay": [0.0, 0.1], **GAMMAS},
+        {"lr": [0.01, 0.1], "weight_decay": [0.0, 0.1]},
         estimator=make(optimizer="sgd", optimizer_params={"momentum": 0.9, "nesterov": True}),
     ),
     "decay-of-the-optimizer": Case(
@@ -250,8 +252,8 @@ CASES = {
         estimator=make(optimizer_params={"decoupled_weight_decay": True}),
     ),
     # What splits the work into several stacks.
-    "shapes": Case({"hidden_layer_sizes": [(4,), [3, 3], 5, ()], "gamma": [0, 2]}, n_stacks=4),
-    "batch-size": Case({"batch_size": [7, 16, -1, 1000], "gamma": [0, 2]}, n_stacks=4),
+    "shapes": Case({"hidden_layer_sizes": [(4,), [3, 3], 5, ()]}, n_stacks=4),
+    "batch-size": Case({"batch_size": [7, -1, 1000], "gamma": [0, 2]}, n_stacks=3),
     "max-epochs": Case({"max_epochs": [1, 5], "gamma": [0, 2]}, n_stacks=2),
     "optimizer": Case(
         {"optimizer": ["adam", "adamw", "sgd", torch.optim.RMSprop], "lr": [0.01, 0.1]},
@@ -271,7 +273,7 @@ CASES = {
         GAMMAS, (sparse.csr_array(BINARY[0]), BINARY[1]), n_stacks=2, kwargs={"cv": UNEQUAL}
     ),
     "groups": Case(
-        GAMMAS, kwargs={"cv": GroupKFold(3)}, fit_params={"groups": np.arange(90) // 7}
+        GAMMAS, kwargs={"cv": GroupKFold(3)}, fit_params={"groups": np.arange(60) // 7}
     ),
     # Early stopping.
     "stopping": Case({"lr": [0.05, 0.3], **GAMMAS}, estimator=make(**STOPPING)),
@@ -380,7 +382,7 @@ def test_grid_search(case):
 
 def test_streams_are_the_folds():
     ours = run(FocalGridSearchCV, make(), GAMMA_ALPHA, *BINARY)
-    assert ours.stacks_ == [{"n_nets": 27, "n_streams": 3, "trained": "stacked"}]
+    assert ours.stacks_ == [{"n_nets": 8, "n_streams": 2, "trained": "stacked"}]
 
 
 # --- Choosing the best ---------------------------------------------------------------------------
@@ -443,8 +445,8 @@ def caught(kind, *args, **kwargs):
 
 
 @failing
-@pytest.mark.parametrize("error_score", [np.nan, -7.0])
-def test_failing_candidate_is_named_and_hurts_no_other(grid, params, message, error_score):
+def test_failing_candidate_is_named_and_hurts_no_other(grid, params, message):
+    error_score = -7.0 if "gamma" in grid else np.nan
     kwargs = {"scoring": "neg_log_loss", "refit": False, "return_train_score": True}
     args = (make(**params), grid, *BINARY)
     theirs, their_warnings = caught(GridSearchCV, *args, error_score=error_score, **kwargs)
@@ -482,7 +484,7 @@ def test_all_candidates_fail():
     grid = {"gamma": [-1, -2]}
     messages = []
     for kind in (GridSearchCV, FocalGridSearchCV):
-        with pytest.raises(ValueError, match="All the 6 fits failed") as info:
+        with pytest.raises(ValueError, match="All the 4 fits failed") as info:
             run(kind, make(), grid, *BINARY)
         messages.append(str(info.value))
     assert "Got -2 instead" in messages[1]
@@ -490,8 +492,8 @@ def test_all_candidates_fail():
 
 class Refusing(StandardScaler):
     def fit(self, X, y=None):
-        if len(X) == 47:
-            raise ValueError("not 47")
+        if len(X) == 31:
+            raise ValueError("not 31")
         return super().fit(X, y)
 
 
@@ -501,7 +503,7 @@ def test_preprocessing_that_fails_on_a_fold():
     theirs, _ = caught(GridSearchCV, *args, **kwargs)
     ours, [text] = caught(FocalGridSearchCV, *args, **kwargs)
     assert_same_results(ours, theirs)
-    assert "not 47" in text
+    assert "not 31" in text
     assert np.isnan(ours.cv_results_["split1_test_score"]).all()
     assert np.isfinite(ours.cv_results_["split0_test_score"]).all()
 
@@ -514,10 +516,15 @@ def grumpy(estimator, X, y):
 
 def test_scorer_that_fails():
     kwargs = {"scoring": grumpy, "refit": False}
-    with pytest.warns(UserWarning, match="no score for gamma 1"):
-        theirs = run(GridSearchCV, make(), GAMMAS, *BINARY, **kwargs)
-    with pytest.warns(UserWarning, match="no score for gamma 1"):
-        ours = run(FocalGridSearchCV, make(), GAMMAS, *BINARY, **kwargs)
+    searches = []
+    for kind in (FocalGridSearchCV, GridSearchCV):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            searches.append(run(kind, make(), {"gamma": [0, 1, 2]}, *BINARY, **kwargs))
+        texts = [str(w.message) for w in found]
+        assert ["no score for gamma 1" in text for text in texts] == [True, True, False]
+        assert "test scores are non-finite" in texts[2]
+    ours, theirs = searches
     assert_same_results(ours, theirs)
     assert np.isnan(ours.cv_results_["mean_test_score"]).tolist() == [False, True, False]
 
@@ -611,13 +618,13 @@ MODULES = {
 
 
 @pytest.mark.parametrize(("estimator", "grid", "data"), MODULES.values(), ids=MODULES)
-@pytest.mark.parametrize("cv", [3, UNEQUAL], ids=["equal", "unequal"])
+@pytest.mark.parametrize("cv", [2, UNEQUAL], ids=["equal", "unequal"])
 def test_module(estimator, grid, data, cv):
     scoring, refit = LABEL_SCORING if np.ndim(data[1]) == 2 else SCORING, False
     tol = 1e-5 if data[0].dtype == np.float32 else 1e-6
     ours, _ = compare(estimator, grid, *data, tol=tol, scoring=scoring, refit=refit, cv=cv)
     if not estimator.early_stopping:
-        assert trained(ours) == ["stacked"] * (1 if cv == 3 else 2)
+        assert trained(ours) == ["stacked"] * (1 if cv == 2 else 2)
     assert set(trained(ours)) == {"stacked"}
 
 
@@ -640,8 +647,10 @@ def with_layer(layer):
 
 
 ALONE = {
-    "batch-norm": (with_layer(nn.BatchNorm1d(5)), "WithLayer"),
-    "batch-norm-of-a-batch": (with_layer(nn.BatchNorm1d(5, track_running_stats=False)), "WithLayer"),
+    "batch-norm": (with_layer(nn.BatchNorm1d(5)), "vmap refused WithLayer: .*num_batches_tracked"),
+    "batch-norm-of-a-batch": (
+        with_layer(nn.BatchNorm1d(5, track_running_stats=False)), "vmap refused WithLayer: ",
+    ),
     "dropout": (with_layer(nn.Dropout(0.4)), "vmap refused WithLayer: .*random"),
     "callbacks": (
         make(callbacks=[LRScheduler("StepLR", step_size=1), EpochScoring("accuracy")]),
@@ -668,7 +677,6 @@ ALONE["mixing-samples"] = make(module=Centred), "Centred mixes the samples of a 
 
 
 @pytest.mark.parametrize(("estimator", "reason"), ALONE.values(), ids=ALONE)
-@pytest.mark.filterwarnings("ignore::FutureWarning:skorch")
 def test_alone(estimator, reason):
     ours, _ = compare(
         estimator, {"gamma": [0, 2]}, *BINARY, scoring=SCORING, refit="neg_log_loss",
@@ -676,18 +684,15 @@ def test_alone(estimator, reason):
     )  # fmt: skip
     [stack] = ours.stacks_
     assert (stack["n_nets"], stack["trained"]) == (4, "alone")
-    assert re.match(reason, stack["reason"].removeprefix("vmap refused ")) or re.match(
-        reason, stack["reason"]
-    )
+    assert re.match(reason, stack["reason"])
 
 
 def test_stacked_and_alone_in_one_search():
     grid = {
-        "net": [make(), LogisticRegression(), make(callbacks=[EpochScoring("f1")]), "passthrough"],
+        "net": [make(), LogisticRegression(), make(callbacks=[EpochScoring("f1")])],
         "scale": ["passthrough", StandardScaler()],
     }
     estimator = Pipeline([("scale", StandardScaler()), ("net", make())])
-    grid["net"].pop()
     ours, _ = compare(estimator, grid, *BINARY, scoring=SCORING, refit="neg_log_loss")
     reasons = sorted(stack.get("reason", "") for stack in ours.stacks_)
     assert reasons == [
@@ -722,8 +727,10 @@ def test_randomized_search(seed):
     assert_same_results(ours, theirs)
     assert_same_best(ours, theirs, BINARY[0])
     assert_distinct(ours)
-    assert trained(ours) == ["stacked"] * 2
-    assert len(ours.cv_results_["params"]) == 8
+    params = ours.cv_results_["params"]
+    assert len(params) == 8
+    assert len(ours.stacks_) == len({p["hidden_layer_sizes"] for p in params})
+    assert set(trained(ours)) == {"stacked"}
 
 
 def test_randomized_search_of_a_pipeline():
