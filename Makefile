@@ -49,7 +49,7 @@ format: $(READY) ## Rewrite the code in the project's style
 check: lint test ## Lint, then test
 
 bench: $(READY) ## Run the benchmarks, each prints a table and writes JSON
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## Remove the environment and everything generated
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* htmlcov

@@ -3,16 +3,17 @@ Choosing gamma and alpha
 ========================
 
 The literature recommends ``gamma=2``, and gammas between 0 and 5 as the range to search; about the
-class weights it says less. Both are ordinary parameters here, so an ordinary
-:class:`~sklearn.model_selection.GridSearchCV` can choose them, by any metric.
+class weights it says less. Both are ordinary parameters here, which scikit-learn's searches can
+choose by any metric. :class:`~focalsk.FocalGridSearchCV` is scikit-learn's ``GridSearchCV`` with the
+whole grid and all folds trained as one network.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import StratifiedKFold
 
-from focalsk import FocalNetClassifier
+from focalsk import FocalGridSearchCV, FocalNetClassifier
 
 # %%
 # 1000 images of the digits 0 to 7 and 300 of 8 and 9, as rows of 64 noisy pixels. Is it one of the
@@ -28,7 +29,7 @@ y = is_rare[chosen].astype(int)
 
 GRID = {"alpha": [None, "sqrt", "balanced"], "gamma": [0, 0.5, 1, 2, 5]}
 METRICS = ["recall", "precision", "average_precision"]
-search = GridSearchCV(
+search = FocalGridSearchCV(
     FocalNetClassifier((10,), weight_decay=0.001, lr=0.02, max_epochs=8, random_state=0),
     GRID,
     scoring=METRICS,
@@ -36,6 +37,7 @@ search = GridSearchCV(
     cv=StratifiedKFold(3, shuffle=True, random_state=0),
 ).fit(X, y)
 spread = search.cv_results_["std_test_average_precision"][search.best_index_]
+print(search.stacks_)  # 15 candidates on 3 folds
 print(search.best_params_, f"average precision {search.best_score_:.3f} ± {spread:.3f}")
 
 # %%

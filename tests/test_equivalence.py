@@ -35,15 +35,13 @@ from focalsk import FocalGridSearchCV, FocalNetClassifier, FocalRandomizedSearch
 
 SCORING = ("neg_log_loss", "balanced_accuracy")
 LABEL_SCORING = {
-    "brier": make_scorer(
-        lambda y, p: -np.mean((y - p) ** 2), response_method="predict_proba"
-    ),
+    "brier": make_scorer(lambda y, p: -np.mean((y - p) ** 2), response_method="predict_proba"),
     "f1": "f1_macro",
 }
 
 
 def make(**params):
-    settings = {"max_epochs": 3, "lr": 0.05, "batch_size": 16, "random_state": 0}
+    settings = {"max_epochs": 2, "lr": 0.05, "batch_size": 16, "random_state": 0}
     return FocalNetClassifier(**{"hidden_layer_sizes": (4,), **settings, **params})
 
 
@@ -133,6 +131,7 @@ class Case:
     kwargs: dict = field(default_factory=dict)
     fit_params: dict = field(default_factory=dict)
     tol: float = 1e-6
+    refit: bool = False
 
 
 class Noisy(FunctionTransformer):
@@ -164,17 +163,19 @@ FRAME = pd.DataFrame(BINARY[0][:, :3], columns=["a", "b", "c"]).assign(
 CASES = {
     # What comes in.
     "dense": Case(
-        {"gamma": [0, 1, 2.5], "alpha": [None, "sqrt", "balanced"]}, kwargs={"cv": 3}
+        {"gamma": [0, 1, 2.5], "alpha": [None, "sqrt", "balanced"]}, kwargs={"cv": 3}, refit=True
     ),
-    "csr": Case(GAMMA_ALPHA, (sparse.csr_matrix(BINARY[0] * (BINARY[0] > 0)), BINARY[1])),
+    "csr": Case(
+        GAMMA_ALPHA, (sparse.csr_matrix(BINARY[0] * (BINARY[0] > 0)), BINARY[1]), refit=True
+    ),
     "float32": Case(GAMMA_ALPHA, (BINARY[0].astype(np.float32), BINARY[1]), tol=1e-5),
     "three-classes": Case(GAMMA_ALPHA, THREE),
-    "string-labels": Case(GAMMA_ALPHA, (THREE[0], np.array(["b", "a", "c"])[THREE[1]])),
-    "labels": Case(GAMMA_ALPHA, LABELS),
+    "string-labels": Case(GAMMA_ALPHA, (THREE[0], np.array(["b", "a", "c"])[THREE[1]]), refit=True),
+    "labels": Case(GAMMA_ALPHA, LABELS, refit=True),
     "labels-gamma-each": Case(
         {"gamma": [[0, 1, 2], 1.0, [3.0, 0, 0]], "alpha": [0.3, None]}, LABELS
     ),
-    "sigmoid": Case(GAMMA_ALPHA, estimator=make(output="sigmoid")),
+    "sigmoid": Case(GAMMA_ALPHA, estimator=make(output="sigmoid"), refit=True),
     "sigmoid-three": Case(
         {"gamma": [0, [0, 1, 2]], "alpha": [None, "balanced"]},
         THREE,
@@ -199,22 +200,25 @@ CASES = {
     "alpha-any": Case(
         {
             "alpha": [
-                None, "balanced", "inverse", "geometric", "sqrt", "effective", 0.25, [1.0, 3.0],
+                None,
+                "balanced",
+                "inverse",
+                "geometric",
+                "sqrt",
+                "effective",
+                0.25,
+                [1.0, 3.0],
                 {0: 1.0, 1: 5.0},
             ]
         }
-    ),  # fmt: skip
+    ),
     "class-weight": Case({"class_weight": [None, "balanced", {0: 1, 1: 5}]}),
     "alpha-or-class-weight": Case(
         [{"alpha": ["sqrt", 0.8]}, {"class_weight": ["balanced"], **GAMMAS}]
     ),
-    "proba": Case(
-        {"proba": ["posterior", "weighted", "raw"], "alpha": ["balanced", None]}, THREE
-    ),
+    "proba": Case({"proba": ["posterior", "weighted", "raw"], "alpha": ["balanced", None]}, THREE),
     "random-state": Case({"random_state": [0, 1], **GAMMAS}),
-    "random-state-instance": Case(
-        GAMMAS, estimator=make(random_state=np.random.RandomState(3))
-    ),
+    "random-state-instance": Case(GAMMAS, estimator=make(random_state=np.random.RandomState(3))),
     "dropout": Case(
         {"dropout": [0.0, 0.2, 0.5]},
         n_stacks=2,
@@ -272,14 +276,12 @@ CASES = {
     "unequal-csr": Case(
         GAMMAS, (sparse.csr_array(BINARY[0]), BINARY[1]), n_stacks=2, kwargs={"cv": UNEQUAL}
     ),
-    "groups": Case(
-        GAMMAS, kwargs={"cv": GroupKFold(3)}, fit_params={"groups": np.arange(60) // 7}
-    ),
+    "groups": Case(GAMMAS, kwargs={"cv": GroupKFold(3)}, fit_params={"groups": np.arange(60) // 7}),
     # Early stopping.
-    "stopping": Case({"lr": [0.05, 0.3], **GAMMAS}, estimator=make(**STOPPING)),
+    "stopping": Case({"lr": [0.05, 0.3], **GAMMAS}, estimator=make(**STOPPING), refit=True),
     "stopping-unequal": Case(
         {"lr": [0.05, 0.3], **GAMMAS},
-        n_stacks=2,
+        n_stacks=1,
         estimator=make(**STOPPING),
         kwargs={"cv": UNEQUAL},
         fit_params={"sample_weight": WEIGHT},
@@ -313,11 +315,13 @@ CASES = {
         {"net": [make(gamma=0), make(gamma=3)], "net__alpha": [None, "balanced"]},
         n_stacks=2,
         estimator=Pipeline([("scale", StandardScaler()), ("net", make())]),
+        refit=True,
     ),
     "smote": Case(
         {"smote__k_neighbors": [2, 4], last("gamma"): [0, 2], last("alpha"): [None, 0.2]},
         n_stacks=2,
         estimator=make_imblearn_pipeline(StandardScaler(), SMOTE(random_state=0), make()),
+        refit=True,
     ),
     "frame": Case(
         {last("gamma"): [0, 2], last("alpha"): [None, "balanced"]},
@@ -328,6 +332,7 @@ CASES = {
             ),
             make(),
         ),
+        refit=True,
     ),
     "bare-frame": Case(GAMMAS, (FRAME[["a", "b", "c"]], BINARY[1])),
     "pipeline-sample-weight": Case(
@@ -372,6 +377,7 @@ CASES = {
 def test_grid_search(case):
     X, y = case.data
     scoring, refit = (LABEL_SCORING, "brier") if np.ndim(y) == 2 else (SCORING, SCORING[0])
+    refit = refit if case.refit else False
     kwargs = case.kwargs
     if "scoring" not in kwargs:
         kwargs = {"scoring": scoring, "refit": refit, **kwargs}
@@ -466,9 +472,7 @@ def test_failing_candidate_is_named_and_hurts_no_other(grid, params, message):
         **kwargs,
     )  # fmt: skip
     for name in ("mean_test_score", "split0_train_score"):
-        assert_allclose(
-            ours.cv_results_[name][~bad], without.cv_results_[name], rtol=0, atol=1e-9
-        )
+        assert_allclose(ours.cv_results_[name][~bad], without.cv_results_[name], rtol=0, atol=1e-9)
 
 
 @failing
@@ -647,7 +651,7 @@ def with_layer(layer):
 
 
 ALONE = {
-    "batch-norm": (with_layer(nn.BatchNorm1d(5)), "vmap refused WithLayer: .*num_batches_tracked"),
+    "batch-norm": (with_layer(nn.BatchNorm1d(5)), "vmap refused WithLayer: "),
     "batch-norm-of-a-batch": (
         with_layer(nn.BatchNorm1d(5, track_running_stats=False)), "vmap refused WithLayer: ",
     ),
