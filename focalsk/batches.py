@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,9 @@ from torch.utils.data import Subset
 
 __all__ = ["ArrayDataset", "Batches", "seeded"]
 
+# What a seed is used for: its streams are told apart by these.
+WEIGHTS, EPOCH, ORDER = 1, 2, 3
+
 # How many values one gather or one evaluation batch takes at most: large enough to make the cost
 # per call vanish, small enough to stay in a processor's cache.
 _BLOCK_VALUES = 2**19
@@ -24,14 +28,18 @@ _BLOCK_VALUES = 2**19
 def seeded(seed: int | None, *keys: int) -> Iterator[None]:
     """Run a block under torch's global generator seeded by `(seed, *keys)`, then restore it.
 
-    With ``seed=None`` the global generator is used as it is, as torch code does.
+    With ``seed=None`` the global generator is used as it is, as torch code does. Threads take
+    turns: there is only one global generator.
     """
     if seed is None:
         yield
         return
-    with torch.random.fork_rng(devices=_cuda_devices()):
+    with _GENERATOR, torch.random.fork_rng(devices=_cuda_devices()):
         torch.manual_seed(derive_seed(seed, *keys))
         yield
+
+
+_GENERATOR = threading.RLock()
 
 
 def _cuda_devices() -> list[int]:
@@ -40,7 +48,10 @@ def _cuda_devices() -> list[int]:
 
 
 def derive_seed(*keys: int) -> int:
-    """Hash whole numbers into one 63-bit seed: streams of different keys are independent."""
+    """Hash whole numbers into one 63-bit seed: streams of different keys are independent.
+
+    The last key must not be 0, since trailing zeros make no difference.
+    """
     return int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
@@ -193,7 +204,9 @@ class Batches:
         device = self.dataset.y.device
         if self.seed is None:
             return torch.randperm(n_samples, device=device)
-        generator = torch.Generator(device).manual_seed(derive_seed(self.seed, self.epoch))
+        generator = torch.Generator(device).manual_seed(
+            derive_seed(self.seed, ORDER, self.epoch + 1)
+        )
         return torch.randperm(n_samples, generator=generator, device=device)
 
     def _move(self, part: torch.Tensor) -> torch.Tensor:

@@ -43,7 +43,13 @@ def make_net(estimator: Any, X: Any, n_outputs: int, criterion: Any) -> FocalNet
         random_state=make_seed(estimator),
         verbose=int(estimator.verbose),
     )
-    net.initialize()
+    try:
+        net.initialize()
+    except Exception as error:
+        raise ValueError(
+            "FocalNetClassifier could not build its network from 'module', 'module_params', "
+            f"'optimizer', 'optimizer_params' and 'callbacks': {error}"
+        ) from error
     if estimator.module is not None:
         _try_module(net, X[:2], n_outputs)
     return net

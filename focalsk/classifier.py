@@ -68,7 +68,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         Learning rate.
     weight_decay : float, default=0.0
         L2 penalty, as in torch.
-    max_epochs : int, default=50
+    max_epochs : int, default=100
         Passes over the data; with early stopping, at most so many.
     batch_size : int, default=128
         Samples in a batch; -1 for all. With more than one batch, a sample of weight 2 is not
@@ -202,7 +202,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         optimizer_params: dict | None = None,
         lr: float = 0.005,
         weight_decay: float = 0.0,
-        max_epochs: int = 50,
+        max_epochs: int = 100,
         batch_size: int = 128,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,

@@ -75,7 +75,7 @@ class BestEpoch(Callback):
             raise StopTraining
 
     def _keep(self, net: NeuralNet, improved: np.ndarray) -> None:
-        chosen = torch.as_tensor(improved)
+        chosen = torch.as_tensor(np.asarray(improved))
         for name, value in _state(net).items():
             index = chosen.to(value.device)
             self.best_state_[name][index] = value[index]

@@ -215,18 +215,20 @@ class _ClosedForm(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         ctx.terms, ctx.dim, *args = inputs
         ctx.mark_non_differentiable(output[1])
-        ctx.set_materialize_grads(False)
+        if not is_traced():  # vmap in older versions of torch cannot take None for a gradient
+            ctx.set_materialize_grads(False)
         ctx.constants = [None if isinstance(a, Tensor) else a for a in args]
-        ctx.save_for_backward(output[1], *(a if isinstance(a, Tensor) else None for a in args))
+        ctx.save_for_backward(output[1], *(a for a in args if isinstance(a, Tensor)))
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor, _: None) -> tuple[Tensor | None, ...]:
         gradient, *saved = ctx.saved_tensors
-        nothing = [None for _ in saved[1:]]
+        nothing = [None for _ in ctx.constants[1:]]
         if upstream is None:
             return None, None, None, *nothing
         if torch.is_grad_enabled():  # a second derivative is wanted: write the gradient on the tape
-            args = (c if s is None else s for s, c in zip(saved, ctx.constants, strict=True))
+            tensors = iter(saved)
+            args = (next(tensors) if c is None else c for c in ctx.constants)
             _, gradient = ctx.terms(ctx.dim, *args)
         if ctx.dim is not None:
             upstream = upstream.unsqueeze(ctx.dim)

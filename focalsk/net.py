@@ -18,7 +18,7 @@ from skorch.callbacks import (
 )
 from torch.utils.data import IterableDataset, Subset
 
-from focalsk.batches import ArrayDataset, Batches, seeded
+from focalsk.batches import EPOCH, WEIGHTS, ArrayDataset, Batches, seeded
 from focalsk.losses import FocalLoss, SigmoidFocalLoss
 from focalsk.posterior import (
     focal_posterior,
@@ -137,7 +137,7 @@ class FocalNet(NeuralNet):
     # Building -----------------------------------------------------------------------------------
 
     def initialize_module(self) -> FocalNet:
-        with seeded(self.random_state):
+        with seeded(self.random_state, WEIGHTS):
             super().initialize_module()
         if self.dtype is not None:
             self.module_.to(self.dtype)
@@ -220,7 +220,7 @@ class FocalNet(NeuralNet):
         datasets = {"dataset_train": train, "dataset_valid": valid}
         for _ in range(self.max_epochs if epochs is None else epochs):
             epoch = len(self.history)
-            with seeded(self.random_state, epoch):
+            with seeded(self.random_state, EPOCH, epoch + 1):
                 if hasattr(batches_train, "set_epoch"):
                     batches_train.set_epoch(epoch)
                 self.notify("on_epoch_begin", **datasets)

@@ -144,6 +144,7 @@ class Search:
         self.settings = settings
         self.scoring = Scoring(scorers, settings.error_score, settings.return_train_score)
         self.stacks: list[dict[str, Any]] = []
+        self.seeds: dict[Any, int] = {}
 
     def run(self, candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """One result per candidate and split, in the order that cv_results_ wants."""
@@ -214,12 +215,12 @@ class Search:
         return tasks
 
     def _seed(self, classifier: FocalNetClassifier) -> int:
-        if classifier.random_state is not None:
-            return make_seed(clone(classifier))  # a RandomState is the same for every split
         # Without seeds of their own, all candidates share one: they compete on equal terms.
-        if not hasattr(self, "shared_seed"):
-            self.shared_seed = make_seed(classifier)
-        return self.shared_seed
+        state = classifier.random_state
+        key = state if state is None or isinstance(state, numbers.Integral) else id(state)
+        if key not in self.seeds:
+            self.seeds[key] = make_seed(clone(classifier))  # whose RandomState starts anew
+        return self.seeds[key]
 
     def _prepare(self, estimator: Any, train: Any, test: Any) -> Split:
         steps = clone(estimator)

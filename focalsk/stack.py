@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback
 from torch import nn
 
-from focalsk.batches import ArrayDataset, Batches, seeded
+from focalsk.batches import WEIGHTS, ArrayDataset, Batches, seeded
 from focalsk.build import OPTIMIZERS, find_optimizer, make_criterion, module_params, net_params
 from focalsk.classifier import FocalNetClassifier
 from focalsk.early_stopping import BestEpoch
@@ -129,7 +129,7 @@ class Task:
         module = params.pop("module")
         if isinstance(module, nn.Module):
             return module
-        with seeded(self.seed):
+        with seeded(self.seed, WEIGHTS):
             return module(**{name.removeprefix("module__"): v for name, v in params.items()})
 
     def _module_params(self) -> dict[str, Any]:
