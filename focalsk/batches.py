@@ -34,8 +34,11 @@ def seeded(seed: int | None, *keys: int) -> Iterator[None]:
     if seed is None:
         yield
         return
-    with _GENERATOR, torch.random.fork_rng(devices=_cuda_devices()):
-        torch.manual_seed(derive_seed(seed, *keys))
+    devices = _cuda_devices()
+    with _GENERATOR, torch.random.fork_rng(devices=devices):
+        # Not torch.manual_seed: where CUDA never started, it notes a stack trace for later.
+        for generator in (torch.default_generator, *map(_cuda_generator, devices)):
+            generator.manual_seed(derive_seed(seed, *keys))
         yield
 
 
@@ -45,6 +48,10 @@ _GENERATOR = threading.RLock()
 def _cuda_devices() -> list[int]:
     """CUDA devices whose generator a block may use; none where CUDA was never started."""
     return [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+
+
+def _cuda_generator(device: int) -> torch.Generator:
+    return torch.cuda.default_generators[device]
 
 
 def derive_seed(*keys: int) -> int:

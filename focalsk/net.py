@@ -132,7 +132,7 @@ class FocalNet(NeuralNet):
     def _default_callbacks(self) -> list[tuple[str, Any]]:
         # Losses per epoch are recorded by run_single_epoch: skorch's callbacks for them would
         # need a row per batch.
-        return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+        return [("epoch_timer", EpochTimer()), ("print_log", _LazyPrintLog())]
 
     # Building -----------------------------------------------------------------------------------
 
@@ -364,6 +364,14 @@ class FocalNet(NeuralNet):
 
     def _is_sigmoid(self) -> bool:
         return isinstance(self.criterion_, SigmoidFocalLoss)
+
+
+class _LazyPrintLog(PrintLog):
+    """Print the history of a verbose net, and make no table otherwise."""
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        if net.verbose or self.sink is not print:
+            super().on_epoch_end(net, **kwargs)
 
 
 def _cpu(value: Any) -> Any:

@@ -113,8 +113,9 @@ def test_pickle(dumps, tmp_path):
 
 def test_a_search_in_a_pipeline():
     pipeline = make_pipeline(StandardScaler(), make_search()).fit(X, Y)
-    direct = make_search().fit(StandardScaler().fit_transform(X), Y)
-    assert_array_equal(pipeline.predict_proba(X), direct.predict_proba(X))
+    scaled = StandardScaler().fit_transform(X)
+    direct = make_search().fit(scaled, Y)
+    assert_array_equal(pipeline.predict_proba(X), direct.predict_proba(scaled))
 
 
 # --- What is refused -----------------------------------------------------------------------------
@@ -137,7 +138,7 @@ def test_wrong_arguments_are_refused_as_by_scikit_learn():
         make_search().fit(X, Y[:-1])
     with pytest.raises(ValueError, match="Invalid parameter 'gama'"):
         FocalGridSearchCV(make(), {"gama": [1]}).fit(X, Y)
-    with pytest.raises(ValueError, match="got n_splits=1"):
+    with pytest.raises(ValueError, match="'cv' parameter of FocalGridSearchCV"):
         make_search(cv=1).fit(X, Y)
 
 
@@ -205,9 +206,9 @@ def test_interrupt_in_training(monkeypatch):
         steps.append(1)
         if len(steps) == 3:
             raise KeyboardInterrupt
-        return FocalTrainStep(self, batch, **kwargs)
+        return train_step(self, batch, **kwargs)
 
-    FocalTrainStep = StackNet.train_step
+    train_step = StackNet.train_step
     monkeypatch.setattr(StackNet, "train_step", interrupted)
     search = make_search()
     with pytest.raises(KeyboardInterrupt):
