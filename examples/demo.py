@@ -93,7 +93,7 @@ def load_wine() -> tuple[np.ndarray, np.ndarray]:
 
 def make_arms() -> dict[str, Pipeline]:
     def net(**params: object) -> FocalNetClassifier:
-        return FocalNetClassifier(random_state=SEED, **params)
+        return FocalNetClassifier(max_epochs=50, random_state=SEED, **params)
 
     steps = {
         "focal": [net(gamma=2)],

