@@ -4,8 +4,8 @@ Choosing gamma and alpha
 
 The literature recommends ``gamma=2``, and gammas between 0 and 5 as the range to search; about the
 class weights it says less. Both are ordinary parameters here, which scikit-learn's searches can
-choose by any metric. :class:`~focalsk.FocalGridSearchCV` is scikit-learn's ``GridSearchCV`` with the
-whole grid and all folds trained as one network.
+choose by any metric. :class:`~focalsk.FocalGridSearchCV` is scikit-learn's ``GridSearchCV``, but
+trains the whole grid and all folds as one network.
 """
 
 import matplotlib.pyplot as plt

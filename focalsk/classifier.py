@@ -81,7 +81,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     validation_fraction : float, default=0.1
         Part of the samples to hold out, in (0, 1).
     n_iter_no_change : int or inf, default=10
-        Epochs without progress that are borne.
+        Epochs without progress that are borne; with inf, training goes on to `max_epochs` and the
+        best epoch is still kept.
     tol : float, default=1e-4
         The least progress.
     monitor : str or callable, default='loss'

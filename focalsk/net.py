@@ -44,7 +44,7 @@ class FocalNet(NeuralNet):
     The loss of a batch is the sum of ``weight * alpha * focal loss`` over its samples, divided by
     the number of samples (for a sigmoid criterion, the terms of a sample's labels are summed).
     Class weights are not divided out batch by batch, so the expected loss does not depend on the
-    batch size.
+    batch size. (Targets that the criterion ignores count as samples.)
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class FocalNet(NeuralNet):
         ``criterion__gamma``, ``criterion__alpha``, ...
     optimizer : torch.optim.Optimizer class, default=torch.optim.Adam
         Its further parameters are ``optimizer__*``.
-    lr : float, default=0.01
+    lr : float, default=0.005
         Learning rate.
     max_epochs : int, default=10
         Passes over the data.
@@ -101,7 +101,7 @@ class FocalNet(NeuralNet):
         *,
         criterion: Any = FocalLoss,
         optimizer: Any = torch.optim.Adam,
-        lr: float = 0.01,
+        lr: float = 0.005,
         max_epochs: int = 10,
         batch_size: int = 128,
         train_split: Any = None,

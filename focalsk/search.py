@@ -217,10 +217,11 @@ class Search:
     def _seed(self, classifier: FocalNetClassifier) -> int:
         # Without seeds of their own, all candidates share one: they compete on equal terms.
         state = classifier.random_state
-        key = state if state is None or isinstance(state, numbers.Integral) else id(state)
-        if key not in self.seeds:
-            self.seeds[key] = make_seed(clone(classifier))  # whose RandomState starts anew
-        return self.seeds[key]
+        if isinstance(state, np.random.RandomState):  # starts anew for every split
+            return make_seed(clone(classifier))
+        if state not in self.seeds:
+            self.seeds[state] = make_seed(classifier)
+        return self.seeds[state]
 
     def _prepare(self, estimator: Any, train: Any, test: Any) -> Split:
         steps = clone(estimator)

@@ -219,6 +219,14 @@ CASES = {
     "proba": Case({"proba": ["posterior", "weighted", "raw"], "alpha": ["balanced", None]}, THREE),
     "random-state": Case({"random_state": [0, 1], **GAMMAS}),
     "random-state-instance": Case(GAMMAS, estimator=make(random_state=np.random.RandomState(3))),
+    "random-state-instances": Case(
+        [
+            {"scale": [StandardScaler(with_std=i % 2 == 0)], "net__random_state": [state]}
+            for i, state in enumerate(map(np.random.RandomState, range(4)))
+        ],
+        n_stacks=2,
+        estimator=Pipeline([("scale", StandardScaler()), ("net", make())]),
+    ),
     "dropout": Case(
         {"dropout": [0.0, 0.2, 0.5]},
         n_stacks=2,
