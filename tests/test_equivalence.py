@@ -629,9 +629,16 @@ MODULES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("estimator", "grid", "data"), MODULES.values(), ids=MODULES)
-@pytest.mark.parametrize("cv", [2, UNEQUAL], ids=["equal", "unequal"])
-def test_module(estimator, grid, data, cv):
+UNEQUAL_MODULES = ["class", "images", "labels", "stopping"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cv"),
+    [(name, 2) for name in MODULES] + [(name, UNEQUAL) for name in UNEQUAL_MODULES],
+    ids=[*MODULES, *(f"{name}-unequal" for name in UNEQUAL_MODULES)],
+)
+def test_module(name, cv):
+    estimator, grid, data = MODULES[name]
     scoring, refit = LABEL_SCORING if np.ndim(data[1]) == 2 else SCORING, False
     tol = 1e-5 if data[0].dtype == np.float32 else 1e-6
     ours, _ = compare(estimator, grid, *data, tol=tol, scoring=scoring, refit=refit, cv=cv)
@@ -669,7 +676,9 @@ ALONE = {
         "it has callbacks, which belong to one net",
     ),
     "subclass": (Subclass(**make().get_params()), "Subclass is not a FocalNetClassifier"),
-    "lbfgs": (make(optimizer=torch.optim.LBFGS, max_epochs=1), "its optimizer, LBFGS"),
+    "lbfgs": (
+        make(optimizer=torch.optim.LBFGS, optimizer_params={"max_iter": 3}), "its optimizer, LBFGS"
+    ),
     "adafactor": (make(optimizer=torch.optim.Adafactor), "its optimizer, Adafactor"),
     "param-groups": (
         make(optimizer_params={"param_groups": [("layers.0*", {"lr": 0.5})]}),

@@ -88,9 +88,15 @@ DATA = {
 }
 
 
-@pytest.mark.parametrize(("X", "y", "weight"), DATA.values(), ids=DATA)
-@pytest.mark.parametrize(("params", "name", "values"), CASES.values(), ids=CASES)
-def test_weights_and_epochs_are_those_alone(monkeypatch, X, y, weight, params, name, values):
+PAIRS = [(case, "dense") for case in CASES] + [
+    (case, data) for case in ("gamma", "dropout", "stopping", "module") for data in list(DATA)[1:]
+]
+
+
+@pytest.mark.parametrize(("case", "data"), PAIRS)
+def test_weights_and_epochs_are_those_alone(monkeypatch, case, data):
+    params, name, values = CASES[case]
+    X, y, weight = DATA[data]
     stoppers = []
 
     class Kept(BestEpoch):
