@@ -3,6 +3,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?= --quick
 
 BIN := .venv/bin
 # The requirements are the project's own; pip is told of no index, so PIP_INDEX_URL and
@@ -48,8 +49,8 @@ format: $(READY) ## Rewrite the code in the project's style
 
 check: lint test ## Lint, then test
 
-bench: $(READY) ## Run the benchmarks, each prints a table and writes JSON
-	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(READY) ## Run the benchmarks quickly; BENCH_ARGS= runs them in full
+	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script $(BENCH_ARGS); done
 
 clean: ## Remove the environment and everything generated
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* htmlcov

@@ -34,14 +34,9 @@ UNFIT = {
 UNFIT_OF_IMBLEARN = {"check_classifier_on_multilabel_or_multioutput_targets"}
 
 
-# Its check of encoded labels wants all classes of a hundred irises predicted: the default epochs,
-# of one batch each there, are too few for that.
-LONG = {"max_epochs": 200}
-
-
 def checks(module, variant, unfit):
     found = {}
-    params = VARIANTS.get(variant, LONG)
+    params = VARIANTS[variant]
     for estimator, check in module.estimator_checks_generator(FocalNetClassifier(**params)):
         found.setdefault(check.func.__name__, []).append((estimator, check))
     assert unfit <= set(found), "a check left out is no longer there"
@@ -54,7 +49,7 @@ def checks(module, variant, unfit):
 
 
 SCIKIT_LEARN = {name: checks(sklearn_checks, name, UNFIT.get(name, set())) for name in VARIANTS}
-IMBALANCED_LEARN = checks(imblearn_checks, "long", UNFIT_OF_IMBLEARN)
+IMBALANCED_LEARN = checks(imblearn_checks, "defaults", UNFIT_OF_IMBLEARN)
 
 
 @pytest.mark.parametrize(

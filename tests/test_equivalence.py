@@ -656,6 +656,10 @@ def test_modules_in_the_grid():
 # --- What is fitted alone ------------------------------------------------------------------------
 
 
+class Mixing(torch.optim.SGD):
+    """An optimizer of which nothing is known."""
+
+
 class Subclass(FocalNetClassifier):
     def predict_proba(self, X):
         return 0.5 * super().predict_proba(X) + 0.25
@@ -679,7 +683,7 @@ ALONE = {
     "lbfgs": (
         make(optimizer=torch.optim.LBFGS, optimizer_params={"max_iter": 3}), "its optimizer, LBFGS"
     ),
-    "adafactor": (make(optimizer=torch.optim.Adafactor), "its optimizer, Adafactor"),
+    "own-optimizer": (make(optimizer=Mixing), "its optimizer, Mixing"),
     "param-groups": (
         make(optimizer_params={"param_groups": [("layers.0*", {"lr": 0.5})]}),
         "its param_groups",

@@ -164,7 +164,7 @@ def test_jobs_change_nothing(reference):
 
 
 def test_jobs_fit_alone_what_no_stack_takes():
-    estimator = make(optimizer=torch.optim.Adafactor)
+    estimator = make(optimizer=torch.optim.LBFGS)
     one = make_search(estimator=estimator, refit=False).fit(X, Y)
     two = make_search(estimator=estimator, refit=False, n_jobs=2).fit(X, Y)
     assert [stack["trained"] for stack in two.stacks_] == ["alone"]
