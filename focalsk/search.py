@@ -247,6 +247,7 @@ class Search:
             self.stacks.append(
                 {"n_nets": sum(map(len, chunk)), "n_streams": len(chunk), "trained": "stacked"}
             )
+        self.bar.set_description(f"{sum(stack['n_nets'] for stack in self.stacks)} nets")
         self.bar.total = (self.bar.total or 0) + sum(map(_n_epochs, chunks))
         if n_jobs == 1:
             outs = (run_stack(chunk, splits, self.scoring, self.bar.update) for chunk in chunks)
