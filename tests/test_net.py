@@ -197,7 +197,7 @@ def test_sigmoid_predictions_are_the_posterior(data, n_labels):
     X, y = data
     target = np.column_stack([y == 0, y > 0])[:, :n_labels].astype(np.float32)
     net = make(
-        module__n_outputs=n_labels, criterion=SigmoidFocalLoss, criterion__alpha=0.25, max_epochs=20
+        module__n_outputs=n_labels, criterion=SigmoidFocalLoss, criterion__alpha=0.25, max_epochs=40
     ).fit(X, target)
     logits = net.forward(X)
     assert_array_equal(net.predict_proba(X), sigmoid_focal_posterior(logits, 2.0, 0.25))
