@@ -254,7 +254,6 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = self.module is not None
         tags.classifier_tags.multi_label = True
-        tags.non_deterministic = False
         return tags
 
     # Training -----------------------------------------------------------------------------------
