@@ -1,0 +1,186 @@
+"""Metrics of decisions and of probabilities, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from imblearn.metrics import geometric_mean_score
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    log_loss,
+    make_scorer,
+    matthews_corrcoef,
+    roc_auc_score,
+)
+
+__all__ = ["METRICS", "Metric", "expected_calibration_error"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric and how to read it.
+
+    Attributes
+    ----------
+    label : str
+        Heading in tables and figures.
+    score : callable
+        ``score(y_true, labels, proba, classes) -> float``.
+    scorer : str or callable
+        What scikit-learn's searches maximise for it.
+    greater_is_better : bool, default=True
+        Whether a greater value is the better one.
+    tuned : bool, default=False
+        Whether its labels are decisions that were tuned for it on held-out training samples,
+        instead of those of ``predict``.
+    """
+
+    label: str
+    score: Callable[..., float]
+    scorer: Any
+    greater_is_better: bool = True
+    tuned: bool = False
+
+
+def expected_calibration_error(
+    y_true: ArrayLike, proba: ArrayLike, n_bins: int = 15, classes: ArrayLike | None = None
+) -> float:
+    """Mean gap between confidence and frequency, over equal-width bins of the confidence.
+
+    With two classes, the confidence is the probability of the second and the frequency its share of
+    the bin, so that the error is about the reliability curve of the rare class. With more classes,
+    the confidence is the greatest probability and the frequency that of its class being right [1]_.
+    Bins are closed on the right, and weigh as much as they have samples.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True classes.
+    proba : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Probabilities of the classes, or of the second of two.
+    n_bins : int, default=15
+        Number of bins between 0 and 1.
+    classes : array-like of shape (n_classes,), default=None
+        Classes of the columns of `proba`; None for the sorted classes of `y_true`.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 is perfect calibration.
+
+    References
+    ----------
+    .. [1] Guo, C., Pleiss, G., Sun, Y. and Weinberger, K. Q. (2017). "On calibration of modern
+       neural networks". ICML 2017.
+
+    Examples
+    --------
+    Four samples of confidence 0.3, of which one is positive: the gap is 0.05.
+
+    >>> from focalsk.comparison import expected_calibration_error
+    >>> round(expected_calibration_error([0, 0, 0, 1], [0.3, 0.3, 0.3, 0.3]), 6)
+    0.05
+    """
+    y_true, proba = np.asarray(y_true), np.asarray(proba, dtype=np.float64)
+    classes = np.unique(y_true) if classes is None else np.asarray(classes)
+    if proba.ndim == 1:
+        proba = np.column_stack([1 - proba, proba])
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be at least 1. Got {n_bins!r} instead.")
+    if proba.shape != (len(y_true), len(classes)):
+        raise ValueError(
+            f"proba must have a row for each of the {len(y_true)} samples and a column for each of "
+            f"the {len(classes)} classes. Got the shape {proba.shape} instead."
+        )
+    top = np.ones(len(proba), dtype=int) if len(classes) == 2 else proba.argmax(axis=1)
+    confidence = np.take_along_axis(proba, top[:, None], axis=1)[:, 0]
+    edges = np.linspace(0, 1, n_bins + 1)
+    bins = np.digitize(confidence, edges[1:-1], right=True)
+    gaps = np.bincount(bins, weights=(classes[top] == y_true) - confidence)
+    return float(np.abs(gaps).sum() / len(proba))
+
+
+def _one_against_rest(score: Callable[..., float], y: Any, proba: Any, classes: Any) -> float:
+    """Score the second of two classes, or the mean over those present of more."""
+    truth = _indicators(y, classes)
+    some = truth.any(axis=0) & ~truth.all(axis=0)
+    scored = [1] if len(classes) == 2 else np.flatnonzero(some)
+    return float(np.mean([score(truth[:, k], proba[:, k]) for k in scored]))
+
+
+def _average_precision(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return _one_against_rest(average_precision_score, y, proba, classes)
+
+
+def _roc_auc(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return _one_against_rest(roc_auc_score, y, proba, classes)
+
+
+def _brier_score(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return float(np.mean((proba - _indicators(y, classes)) ** 2))
+
+
+def _log_loss(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    tiny = np.finfo(np.float64).eps  # as scikit-learn clips; rows that sum to one stay as they are
+    proba = np.clip(proba, tiny, None)
+    return float(log_loss(y, proba / proba.sum(axis=1, keepdims=True), labels=classes))
+
+
+def _calibration_error(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return expected_calibration_error(y, proba, classes=classes)
+
+
+def _balanced_accuracy(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    present = np.unique(y)  # without scikit-learn's warning of a class that y lacks
+    recalls = [np.mean(labels[y == k] == k) for k in present]
+    return float(np.mean(recalls))
+
+
+def _f1_macro(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return float(f1_score(y, labels, average="macro"))
+
+
+def _g_mean(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return float(geometric_mean_score(y, labels, labels=np.unique(y)))
+
+
+def _mcc(y: Any, labels: Any, proba: Any, classes: Any) -> float:
+    return float(matthews_corrcoef(y, labels))
+
+
+def _indicators(y: ArrayLike, classes: ArrayLike) -> NDArray[np.int_]:
+    return (np.asarray(y)[:, None] == np.asarray(classes)).astype(int)  # (samples, classes)
+
+
+_ECE_SCORER = make_scorer(
+    expected_calibration_error, greater_is_better=False, response_method="predict_proba"
+)
+_DECISIONS = {
+    "balanced_accuracy": Metric("bal. acc.", _balanced_accuracy, "balanced_accuracy"),
+    "f1_macro": Metric("macro F1", _f1_macro, "f1_macro"),
+    "g_mean": Metric("G-mean", _g_mean, make_scorer(geometric_mean_score)),
+    "mcc": Metric("MCC", _mcc, "matthews_corrcoef"),
+}
+
+#: The metrics by their names in the results, in the order of tables. Average precision and ROC AUC
+#: are those of the second of two classes, or the mean over more, each against the rest (without
+#: those that the test fold lacks). The Brier score is the sum over the K classes, divided by K;
+#: with two classes that is scikit-learn's ``brier_score_loss``. Metrics of decisions stand there
+#: twice: of ``predict``, and ``*_tuned`` of decisions tuned on held-out training samples.
+METRICS: dict[str, Metric] = {
+    "average_precision": Metric("AP", _average_precision, "average_precision"),
+    "roc_auc": Metric("ROC AUC", _roc_auc, "roc_auc_ovr"),
+    **_DECISIONS,
+    **{
+        f"{name}_tuned": Metric(f"{base.label} tuned", base.score, base.scorer, tuned=True)
+        for name, base in _DECISIONS.items()
+    },
+    "brier": Metric("Brier", _brier_score, "neg_brier_score", greater_is_better=False),
+    "log_loss": Metric("log-loss", _log_loss, "neg_log_loss", greater_is_better=False),
+    "ece": Metric("ECE", _calibration_error, _ECE_SCORER, greater_is_better=False),
+}
