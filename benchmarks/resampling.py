@@ -44,8 +44,11 @@ def main() -> None:
         comparison = compare(capped, args)
         frames.append(wide(data.name, comparison))
         sets.append(describe(data, capped, comparison))
-        print(f"{number:3} {data.name:20} {len(capped.y):6} rows  {time.time() - start:6.0f} s  "
-              f"best {comparison.best_}", flush=True)
+        print(
+            f"{number:3} {data.name:20} {len(capped.y):6} rows  {time.time() - start:6.0f} s  "
+            f"best {comparison.best_}",
+            flush=True,
+        )
         # Written after each set: what is there can be read while the rest runs.
         common.RESULTS.mkdir(exist_ok=True)
         pd.concat(frames).to_csv(path, index=False, float_format="%.5g")
@@ -139,7 +142,12 @@ def write_sets(path: Path, sets: list[dict[str, Any]], args: argparse.Namespace)
         name: getattr(args, name) for name in ("epochs", "rows", "folds", "repeats", "methods")
     }
     packages = {name: version(name) for name in ("imbalanced-learn", "pandas", "scipy")}
-    result = {"environment": common.environment() | packages, "seed": SEED, **settings, "sets": sets}
+    result = {
+        "environment": common.environment() | packages,
+        "seed": SEED,
+        **settings,
+        "sets": sets,
+    }
     path.write_text(json.dumps(result, indent=1) + "\n")
 
 

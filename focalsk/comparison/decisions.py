@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context, clone
 from sklearn.metrics import confusion_matrix, roc_curve
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -81,7 +82,15 @@ class LogitAdjustedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         self.estimator_ = clone(self.estimator).fit(X, y)
         self.classes_, counts = np.unique(np.asarray(y), return_counts=True)
         self.class_frequency_ = counts / counts.sum()
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
         """Probabilities of the fitted classifier, of shape (n_samples, n_classes)."""
@@ -162,7 +171,8 @@ def _confusion_by_threshold(
     """Confusion matrices (T, 2, 2) at every threshold between two scores."""
     fpr, tpr, thresholds = roc_curve(positive, score, drop_intermediate=False)
     n_positive, n_negative = positive.sum(), (~positive).sum()
-    tp, fp = tpr * n_positive, fpr * n_negative
+    # scikit-learn's rates are NaN where the held-out samples lack a class.
+    tp, fp = np.nan_to_num(tpr) * n_positive, np.nan_to_num(fpr) * n_negative
     rows = [[n_negative - fp, fp], [n_positive - tp, tp]]
     # Half way down to the next score, for the samples to come lie on neither.
     below = np.append(thresholds[1:], thresholds[-1])

@@ -219,10 +219,10 @@ def make_splits(X: Any, y: NDArray[Any], cv: Any, n_repeats: int, seed: int) -> 
     """
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
-        raise ValueError(f"y must hold at least two classes. Got {classes[0]!r} only.")
+        raise ValueError(f"y must hold at least two classes. Got {classes.tolist()[0]!r} only.")
     if isinstance(cv, Integral):
         if counts.min() < cv:
-            rare = classes[counts.argmin()]
+            rare = classes.tolist()[counts.argmin()]
             raise ValueError(
                 f"Each class needs a sample for each of the {cv} folds. Got {counts.min()} of "
                 f"class {rare!r}."
