@@ -592,8 +592,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(error, file=sys.stderr)
             continue
         rows.append(describe(dataset) | (average_precisions(dataset) if options.check else {}))
+    texts = ["source", "note"]  # long: at the end
     table = pd.DataFrame(rows)
-    table = table.drop(columns=(last := ["source", "note"])).join(table[last])  # the long ones
+    table = table[[*table.columns.drop(texts), *texts]]
     if options.markdown:
         print(PAGE + table.to_markdown(index=False))
     else:
