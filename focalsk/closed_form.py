@@ -58,12 +58,13 @@ def closed_form(module: nn.Module, criterion: nn.Module, X: Any, y: Any) -> Step
     params = [p for layer in layers for p in (layer.weight, layer.bias)]
     values = [p.detach() for p in params]
     weights, biases = values[::2], [bias[:, None] for bias in values[1::2]]
+    turned = [weight.t() for weight in weights]
 
     def step(X: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             logits, inputs = _forward(X, weights, biases)
             loss, gradient = _loss(logits, y, weight, gamma, alpha)
-            for p, grad in zip(params, _backward(gradient, inputs, weights), strict=True):
+            for p, grad in zip(params, _backward(gradient, inputs, turned), strict=True):
                 p.grad = grad if p.grad is None else p.grad + grad
         return loss, logits.t()
 
@@ -74,13 +75,13 @@ def _plain_layers(module: nn.Module) -> list[Any]:
     """The linear layers of a FocalMLP that does nothing but apply them; none of another module."""
     if type(module) is not FocalMLP or module.dropout:
         return []
-    modules = list(module.modules())
-    layers = modules[2:]  # after the module itself and its list of them
+    layers = list(module.layers.children())
     if not all(type(layer) is nn.Linear and layer.bias is not None for layer in layers):
         return []
-    if _has_any_global_hook() or not all(map(_is_unhooked, modules)):
+    if _has_any_global_hook() or not all(map(_is_unhooked, (module, module.layers, *layers))):
         return []
-    return layers if all(map(_is_plainly_trained, module.parameters())) else []
+    params = (p for layer in layers for p in (layer.weight, layer.bias))
+    return layers if all(map(_is_plainly_trained, params)) else []
 
 
 def _is_unhooked(module: nn.Module) -> bool:
@@ -140,18 +141,21 @@ def _loss(
         weight = alpha[y] if weight is None else alpha[y] * weight
     if weight is not None:
         loss, gradient = weigh(weight, loss), gradient * weight
-    n_samples = max(len(y), 1)
-    return loss.sum() / n_samples, gradient / n_samples
+    return loss.mean(), gradient.div_(y.shape[0])
 
 
-def _backward(gradient: Tensor, inputs: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
-    """Gradients of each layer's weight and bias, first layer first."""
+def _backward(gradient: Tensor, inputs: list[Tensor], turned: list[Tensor]) -> list[Tensor]:
+    """Gradients of each layer's weight and bias, first layer first.
+
+    `turned` are the transposed weights.
+    """
     grads = []
-    for i in range(len(weights) - 1, -1, -1):
-        grads += [gradient.sum(1), gradient @ inputs[i].t()]
+    for i in range(len(turned) - 1, -1, -1):
+        grads += [gradient.sum(1), torch.mm(gradient, inputs[i].t())]
         if i:
-            gradient = weights[i].t() @ gradient
-            torch.ops.aten.threshold_backward.grad_input(
-                gradient, inputs[i], 0, grad_input=gradient
-            )
+            gradient = torch.mm(turned[i], gradient)
+            _threshold_backward(gradient, inputs[i], 0, grad_input=gradient)  # of ReLU, in place
     return grads[::-1]
+
+
+_threshold_backward = torch.ops.aten.threshold_backward.grad_input

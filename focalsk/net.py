@@ -264,7 +264,8 @@ class FocalNet(NeuralNet):
         return len(batch[1])
 
     def _record_loss(self, name: str, losses: list[torch.Tensor], sizes: list[Any]) -> None:
-        mean = np.average(torch.stack(losses).numpy(force=True), axis=0, weights=sizes)
+        values, weights = torch.stack(losses).numpy(force=True), np.asarray(sizes, dtype=float)
+        mean = (values * weights).sum(axis=0) / weights.sum(axis=0)
         earlier = [row[name] for row in self.history[:-1] if name in row]
         self.history.record(name, mean.tolist())
         self.history.record(name + "_best", np.all([mean < other for other in earlier], 0).tolist())
