@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from skorch.callbacks import (
 )
 from torch.utils.data import IterableDataset, Subset
 
+from focalsk.adam import quick_step
 from focalsk.batches import EPOCH, WEIGHTS, ArrayDataset, Batches, seeded
+from focalsk.closed_form import Step, closed_form
 from focalsk.losses import FocalLoss, SigmoidFocalLoss
 from focalsk.posterior import (
     focal_posterior,
@@ -242,11 +244,12 @@ class FocalNet(NeuralNet):
         if iterator is None:
             return
         hooks = self._has_batch_hooks()
+        closed = None if hooks or fit_params or not training else self._closed_step(iterator)
         losses, sizes = [], []
         for batch in iterator:
             if hooks:  # skorch's callbacks expect batches of X and y
                 self.notify("on_batch_begin", batch=batch[:2], training=training)
-            step = step_fn(batch, **fit_params)
+            step = step_fn(batch, **fit_params) if closed is None else closed(batch)
             losses.append(step["loss"].detach())
             sizes.append(self._n_samples(batch))
             if hooks:
@@ -261,7 +264,8 @@ class FocalNet(NeuralNet):
         return len(batch[1])
 
     def _record_loss(self, name: str, losses: list[torch.Tensor], sizes: list[Any]) -> None:
-        mean = np.average(torch.stack(losses).numpy(force=True), axis=0, weights=sizes)
+        values, weights = torch.stack(losses).numpy(force=True), np.asarray(sizes, dtype=float)
+        mean = (values * weights).sum(axis=0) / weights.sum(axis=0)
         earlier = [row[name] for row in self.history[:-1] if name in row]
         self.history.record(name, mean.tolist())
         self.history.record(name + "_best", np.all([mean < other for other in earlier], 0).tolist())
@@ -276,11 +280,7 @@ class FocalNet(NeuralNet):
         )
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
-        if (
-            self._has_batch_hooks()
-            or len(self._optimizers) != 1
-            or isinstance(self.optimizer_, torch.optim.LBFGS)
-        ):
+        if self._has_batch_hooks() or not self._is_one_step():
             return super().train_step(batch, **fit_params)
         self.optimizer_.zero_grad(set_to_none=True)
         step = self.train_step_single(batch, **fit_params)
@@ -288,8 +288,45 @@ class FocalNet(NeuralNet):
         return step
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
+        closed = None if fit_params else self._closed_form(*batch[:2])
+        if closed is not None:
+            self._set_training()
+            loss, y_pred = closed(*batch)
+            return {"loss": loss, "y_pred": y_pred}
         step = self._step(batch, training=True, **fit_params)
         step["loss"].sum().backward()
+        return step
+
+    def _is_one_step(self) -> bool:
+        return len(self._optimizers) == 1 and not isinstance(self.optimizer_, torch.optim.LBFGS)
+
+    def _closed_form(self, X: Any, y: Any) -> Step | None:
+        """What computes the gradients without autograd, if these samples and net let it."""
+        methods = ("_step", "infer", "get_loss")  # a subclass may add terms to the loss
+        if any(getattr(type(self), name) is not getattr(FocalNet, name) for name in methods):
+            return None
+        return closed_form(self.module_, self.criterion_, X, y)
+
+    def _closed_step(self, iterator: Any) -> Callable[[Any], dict[str, torch.Tensor]] | None:
+        """`train_step` for an epoch in which nobody looks on, or changes net or samples."""
+        methods = ("train_step", "train_step_single")
+        overridden = any(getattr(type(self), m) is not getattr(FocalNet, m) for m in methods)
+        if overridden or not isinstance(iterator, Batches) or not self._is_one_step():
+            return None
+        self._set_training()
+        closed = self._closed_form(iterator.dataset.X, iterator.dataset.y)
+        if closed is None:
+            return None
+        parameters = list(self.module_.parameters())
+        update = quick_step(self.optimizer_, parameters)
+
+        def step(batch: Any) -> dict[str, torch.Tensor]:
+            for p in parameters:
+                p.grad = None
+            loss, y_pred = closed(*batch)
+            update()
+            return {"loss": loss, "y_pred": y_pred}
+
         return step
 
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:

@@ -16,7 +16,7 @@ LAYERS = [
     {"margins"},
     {"arguments"},
     {"losses", "posterior", "class_weight", "modules"},
-    {"batches", "early_stopping"},
+    {"adam", "batches", "closed_form", "early_stopping"},
     {"head"},
     {"net"},
     {"reading", "build"},

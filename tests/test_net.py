@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from focalsk import FocalLoss, FocalNet, SigmoidFocalLoss, focal_posterior, sigmoid_focal_posterior
 from focalsk.batches import Batches
 from focalsk.early_stopping import BestEpoch
+from focalsk.modules import FocalMLP
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,46 @@ def test_hooks_on_batches_change_nothing(data):
     assert seen[:4] == [*[(True, [n, n]) for n in (32, 32, 26)], (False, [30, 30])]
     hooked = make(callbacks=[Hooks()]).fit(X, y, sample_weight=weight)
     assert_same_weights(hooked, make().fit(X, y, sample_weight=weight))
+
+
+class ByAutograd(FocalNet):
+    def get_loss(self, *args, **kwargs):  # as one that adds a term of its own
+        return super().get_loss(*args, **kwargs)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam])
+@pytest.mark.parametrize("hooks", [[], [Hooks()]])
+def test_closed_form_is_autograd(data, optimizer, hooks):
+    X, y = data[0].astype(np.float64), data[1]
+    params = {
+        "module": FocalMLP, "module__n_features": 4, "module__n_outputs": 3, "max_epochs": 4,
+        "criterion__alpha": [1.0, 2.0, 4.0], "optimizer": optimizer, "lr": 0.05, "batch_size": 32,
+        "dtype": torch.float64, "random_state": 0, "verbose": 0,
+    }  # fmt: skip
+    weight = np.linspace(0, 2, 120)
+    ours = FocalNet(**params, callbacks=hooks).fit(X, y, sample_weight=weight)
+    theirs = ByAutograd(**params).fit(X, y, sample_weight=weight)
+    assert ours._closed_form(ours.get_dataset(X, y).X, ours.get_dataset(X, y).y) is not None
+    assert_same_weights(ours, theirs, rtol=1e-9, atol=1e-12)
+    assert_allclose(ours.history[:, "train_loss"], theirs.history[:, "train_loss"], rtol=1e-12)
+
+
+def test_a_subclass_may_add_to_the_loss():
+    class Shrunk(FocalNet):
+        def get_loss(self, *args, **kwargs):
+            penalty = sum(p.square().sum() for p in self.module_.parameters())
+            return super().get_loss(*args, **kwargs) + penalty
+
+    X, y = np.eye(3, dtype=np.float32), np.arange(3)
+    params = {
+        "module__n_features": 3, "module__n_outputs": 3, "max_epochs": 100, "lr": 0.01,
+        "random_state": 0, "verbose": 0,
+    }  # fmt: skip
+    sizes = [
+        sum(abs(p).sum() for p in weights_of(kind(FocalMLP, **params).fit(X, y)))
+        for kind in (Shrunk, FocalNet)
+    ]
+    assert 5 * sizes[0] < sizes[1]
 
 
 def test_lbfgs_minimises_like_a_closure_says(data):
