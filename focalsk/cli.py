@@ -1,0 +1,477 @@
+"""Command line: compare methods on a table, train one, predict with it."""
+
+# Heavy libraries are imported where they are needed: `focalsk --help` answers at once.
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from focalsk.comparison import Comparison
+
+__all__ = ["main"]
+
+_FORMAT = "focalsk model 1"
+_EPILOG = """\
+data can be a CSV file (commas, semicolons or tabs, gzipped or not), a Parquet file, or the name of
+a data set: breast_cancer, digits, iris, wine, or one of imbalanced-learn's fetch_datasets.
+
+A model file is a pickle: predict with none that you do not trust."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line tool.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        Arguments; None for those of the process.
+
+    Returns
+    -------
+    int
+        0, 2 if something was wrong with the input, 130 if interrupted.
+
+    Examples
+    --------
+    >>> from focalsk.cli import main
+    >>> main(["compare", "nowhere.csv", "--target", "default"])  # says so on stderr
+    2
+    """
+    # Before torch reads it, and inherited by workers: tiny nets on several threads only wait for
+    # each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except KeyboardInterrupt:
+        kept = getattr(args, "checkpoint", None)
+        hint = "; the same command goes on from where it was" if kept else ""
+        print(f"\nfocalsk: interrupted{hint}", file=sys.stderr)
+        return 130
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+        return _complain(error)
+    return 0
+
+
+def _complain(error: Exception | str) -> int:
+    message = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        message = f"{error.strerror}{where}"
+    print(f"focalsk: error: {message}", file=sys.stderr)
+    return 2
+
+
+# Arguments --------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.exit(_complain(f"{message} (see {self.prog} --help)"))
+
+
+def _parser() -> _Parser:
+    import focalsk
+
+    parser = _Parser("focalsk", description="Focal loss and resampling on your imbalanced data.")
+    parser.add_argument("--version", action="version", version=f"focalsk {focalsk.__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    for add in (_add_compare, _add_fit, _add_predict):
+        add(commands)
+    return parser
+
+
+def _command(commands: Any, run: Callable[[argparse.Namespace], None], summary: str) -> Any:
+    parser = commands.add_parser(
+        run.__name__.removeprefix("_"),
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_data(parser: Any) -> None:
+    add = parser.add_argument
+    add("data", help="CSV or Parquet file, or name of a data set")
+    add("--target", metavar="COLUMN", help="the column with the classes")
+    add("--scoring", default="average_precision", metavar="METRIC", help="default: %(default)s")
+    add("--max-rows", type=_at_least(10), metavar="N", help="draw so many rows, stratified")
+    add("--epochs", type=_at_least(1), metavar="N", help="of each network (default: 100)")
+    add("--seed", type=_at_least(0), default=0, metavar="N", help="default: %(default)s")
+    add("-q", "--quiet", action="store_true", help="no progress, no notes")
+
+
+def _add_compare(commands: Any) -> None:
+    parser = _command(commands, _compare, "compare focal loss with resampling and other methods")
+    _add_data(parser)
+    add = parser.add_argument
+    add(
+        "--methods",
+        default="default",
+        metavar="NAMES",
+        help="'quick' (8 methods), 'default' (all), or names separated by commas",
+    )
+    add("--positive", metavar="CLASS", help="compare on this class against the rest")
+    add("--folds", type=_at_least(2), default=5, metavar="N", help="default: %(default)s")
+    add("--repeats", type=_at_least(1), default=1, metavar="N", help="default: %(default)s")
+    add("--jobs", type=_at_least(1), metavar="N", help="processes (default: one per core)")
+    add("--checkpoint", metavar="FOLDER", help="keep each result there; a killed run goes on")
+    add("--report", metavar="FILE.html", help="write a report with figures")
+
+
+def _add_fit(commands: Any) -> None:
+    parser = _command(commands, _fit, "train one method on all rows and save it")
+    _add_data(parser)
+    add = parser.add_argument
+    add("-o", "--output", required=True, metavar="MODEL", help="file to write: model.joblib")
+    add(
+        "--method",
+        default="focal-alpha",
+        metavar="NAME",
+        help="as in compare (default: %(default)s, which searches gamma and class weights)",
+    )
+
+
+def _add_predict(commands: Any) -> None:
+    parser = _command(commands, _predict, "add predictions and probabilities to a table")
+    add = parser.add_argument
+    add("model", help="file written by focalsk fit")
+    add("data", help="CSV or Parquet file with the columns that the model was trained on")
+    add("-o", "--output", required=True, metavar="FILE", help="CSV file (or .parquet) to write")
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if number < low:
+            raise argparse.ArgumentTypeError(f"must be an integer of at least {low}, not {text!r}")
+        return number
+
+    return parse
+
+
+# Commands ---------------------------------------------------------------------------------------
+
+
+def _compare(args: argparse.Namespace) -> None:
+    _check_writable(args.report)
+    if args.checkpoint is not None:
+        Path(args.checkpoint).mkdir(parents=True, exist_ok=True)
+    X, y, facts = _read(args)
+    from focalsk.comparison import compare_resampling
+
+    print(*facts, "", sep="\n", flush=True)
+    comparison = compare_resampling(
+        X,
+        y,
+        estimator=_network(args),
+        methods=[name.strip() for name in args.methods.split(",")],
+        cv=args.folds,
+        n_repeats=args.repeats,
+        scoring=args.scoring,
+        n_jobs=args.jobs or -1,
+        random_state=args.seed,
+        checkpoint=args.checkpoint,
+        progress=not args.quiet,
+    )
+    print(_table(comparison), "", *_verdict(comparison), sep="\n")
+    if args.report is not None:
+        comparison.to_html(args.report, title=f"Methods compared on {args.data}", notes=facts)
+        print(f"Report: {args.report}")
+
+
+def _fit(args: argparse.Namespace) -> None:
+    _check_writable(args.output)
+    X, y, facts = _read(args)
+    import joblib
+    import numpy as np
+
+    import focalsk
+    from focalsk.comparison.arms import ARMS, make_arms
+    from focalsk.comparison.resampling import make_kit
+    from focalsk.tables import infer_columns
+
+    if args.method not in ARMS:
+        raise ValueError(f"No method {args.method!r}. There are: {', '.join(ARMS)}.")
+    print(*facts, sep="\n", flush=True)
+    classes = np.unique(y)
+    kit = make_kit(
+        X,
+        n_classes=len(classes),
+        estimator=_network(args),
+        preprocessor=None,
+        scoring=args.scoring,
+        random_state=args.seed,
+    )
+    start = perf_counter()
+    estimator = make_arms([args.method], kit)[args.method]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator.fit(X, y)
+    columns = infer_columns(X)
+    model = {
+        "format": _FORMAT,
+        "estimator": estimator,
+        "method": args.method,
+        "columns": columns,
+        "target": args.target,
+        "classes": classes,
+        "versions": {"focalsk": focalsk.__version__, **_versions()},
+    }
+    joblib.dump(model, args.output, compress=3)
+    found = getattr(estimator, "best_params_", {})
+    searched = ", ".join(f"{name.split('__')[-1]}={value}" for name, value in found.items())
+    print(f"{args.method}{f' ({searched})' if searched else ''}: ", end="")
+    print(f"trained in {perf_counter() - start:.1f} s, saved as {args.output}")
+
+
+def _predict(args: argparse.Namespace) -> None:
+    model = _load(args.model)
+    _check_writable(args.output)
+    import numpy as np
+
+    from focalsk.tables import parse_frame, read_frame
+
+    rows = read_frame(args.data)
+    columns = model["columns"]
+    strings = columns.categorical + columns.text
+    needed = columns.numeric + strings
+    absent = [repr(name) for name in needed if name not in rows]
+    if absent:
+        raise ValueError(f"{args.data} lacks columns of the model: {', '.join(absent)}")
+    X = parse_frame(rows[needed], strings=strings)
+    estimator = model["estimator"]
+    added = {"prediction": estimator.predict(X)}
+    proba = np.asarray(estimator.predict_proba(X))
+    added |= {f"proba_{name}": proba[:, k] for k, name in enumerate(estimator.classes_)}
+    taken = [name for name in added if name in rows]
+    if taken:
+        _note(f"replaced the columns {', '.join(taken)} of {args.data}")
+    _write(rows.drop(columns=taken).assign(**added), args.output, rows.attrs.get("delimiter", ","))
+    print(f"{len(rows)} rows with {', '.join(added)}: {args.output}")
+
+
+# Input and output -------------------------------------------------------------------------------
+
+
+def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    """Samples, classes, and what there is to know about them."""
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    from focalsk.comparison import METRICS
+    from focalsk.tables import infer_columns, read_table
+
+    if args.scoring not in METRICS:
+        raise ValueError(f"No metric {args.scoring!r}. There are: {', '.join(METRICS)}.")
+    with _notes(args.quiet):
+        X, y = read_table(args.data, args.target)
+    target = args.target or "target"
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(f"Column {target!r} holds one class only: {classes[0]}")
+    y = _one_against_rest(y, getattr(args, "positive", None))
+    if args.max_rows is not None and args.max_rows < len(y):
+        X, _, y, _ = train_test_split(
+            X, y, train_size=args.max_rows, stratify=y, random_state=args.seed
+        )
+    columns = infer_columns(X)
+    classes, counts = np.unique(y, return_counts=True)
+    facts = _facts(args.data, columns, classes, counts)
+    if len(classes) == 2 and counts[1] > counts[0] and not args.quiet and "positive" in args:
+        _note(
+            f"metrics of one class are about {classes[1]}, the frequent one; "
+            f"--positive {classes[0]} makes them about {classes[0]}"
+        )
+    return X, y, facts
+
+
+def _one_against_rest(y: np.ndarray, positive: str | None) -> np.ndarray:
+    import numpy as np
+
+    if positive is None:
+        return y
+    is_positive = y.astype(str) == positive
+    if not is_positive.any():
+        known = ", ".join(np.unique(y).astype(str))
+        raise ValueError(f"No class {positive!r}. There are: {known}.")
+    return np.where(is_positive, positive, f" not {positive}")  # the blank makes it the first
+
+
+def _facts(source: str, columns: Any, classes: np.ndarray, counts: np.ndarray) -> list[str]:
+    kinds = {
+        "numeric": columns.numeric,
+        "categorical": columns.categorical,
+        "text": columns.text,
+    }
+    of = ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items() if names)
+    shares = counts / counts.sum()
+    largest = sorted(zip(counts, classes, shares, strict=True), key=lambda row: -row[0])
+    shown = ", ".join(f"{str(k).strip()} {n} ({share:.1%})" for n, k, share in largest[:10])
+    facts = [
+        f"{source}: {counts.sum()} rows; columns: {of}",
+        f"Classes: {shown}" + (f" and {len(classes) - 10} more" if len(classes) > 10 else ""),
+    ]
+    if columns.dropped:
+        reasons = [f"{name} ({reason})" for name, reason in columns.dropped.items()]
+        more = f" and {len(reasons) - 10} more" if len(reasons) > 10 else ""
+        facts.append(f"Columns left out: {', '.join(reasons[:10])}{more}")
+    return facts
+
+
+def _network(args: argparse.Namespace) -> Any:
+    from focalsk import FocalNetClassifier
+
+    return (
+        FocalNetClassifier() if args.epochs is None else FocalNetClassifier(max_epochs=args.epochs)
+    )
+
+
+def _check_writable(path: str | None) -> None:
+    """Find out before the hours of work."""
+    if path is None:
+        return
+    there = os.path.exists(path)
+    with open(path, "ab"):
+        pass
+    if not there:
+        os.unlink(path)
+
+
+def _load(path: str) -> dict[str, Any]:
+    import joblib
+
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"No such file: {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other versions: said below, in one line
+            model = joblib.load(path)
+    except Exception:  # a pickle of anything may raise anything
+        model = None
+    if not isinstance(model, dict) or model.get("format") != _FORMAT:
+        raise ValueError(f"{path} is no model of focalsk fit, or needs other versions.")
+    here = _versions()
+    other = [
+        f"{name} {model['versions'][name]}"
+        for name in here
+        if here[name] != model["versions"][name]
+    ]
+    if other:
+        _note(f"{path} was trained with {', '.join(other)}")
+    return model
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("scikit-learn", "torch", "imbalanced-learn")}
+
+
+def _write(frame: pd.DataFrame, path: str, delimiter: str) -> None:
+    if path.endswith(".parquet"):
+        frame.to_parquet(path, engine="pyarrow", index=False)
+    else:
+        frame.to_csv(path, sep=delimiter, index=False)
+
+
+def _note(message: object) -> None:
+    print(f"focalsk: note: {message}", file=sys.stderr)
+
+
+@contextmanager
+def _notes(quiet: bool) -> Iterator[None]:
+    """Print warnings as notes of one line."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        if not quiet and warning.category is UserWarning:
+            _note(warning.message)
+
+
+# What was found ---------------------------------------------------------------------------------
+
+
+def _table(comparison: Comparison) -> str:
+    """The summary in less than 100 columns."""
+    from focalsk.comparison import METRICS
+
+    summary = comparison.summary()
+    others = ["average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "ece"]
+    others = [name for name in others if name != comparison.scoring]
+    means = {name: comparison.summary(name)["mean"] for name in others}
+    label = METRICS[comparison.scoring].label
+    header = ["method", f"{label} [95 % interval]", "rank", "p"]
+    rows = [[*header, *(METRICS[name].label for name in others), "seconds"]]
+    for name, row in summary.iterrows():
+        interval = f" [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] == row["low"] else ""
+        rows.append(
+            [
+                str(name),
+                f"{row['mean']:.3f}{interval}",
+                _number(row["rank"], ".1f"),
+                _number(row["p_value"], ".3f"),
+                *(f"{means[other][name]:.3f}" for other in others),
+                f"{row['fit_seconds']:.1f}",
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    )
+
+
+def _number(value: float, form: str) -> str:
+    return format(value, form) if value == value else "-"
+
+
+def _verdict(comparison: Comparison) -> Iterator[str]:
+    """What to make of the table."""
+    from focalsk.comparison import METRICS
+
+    summary, best = comparison.summary(), comparison.best_
+    label = METRICS[comparison.scoring].label
+    others = summary.drop(index=best)
+    if len(others):
+        yield f"Recommended: {best}, the best mean {label} of {len(summary)} methods."
+        tied = others[others["p_value"] >= 0.05]
+        faster = tied[tied["fit_seconds"] < summary.loc[best, "fit_seconds"]]
+        if others["p_value"].isna().all():
+            yield "One fold alone says nothing of significance."
+        elif len(faster):
+            yield (
+                f"Its lead over {_some(faster.index)} is not significant, and they train faster: "
+                "the simplest of them may do."
+            )
+        elif len(tied):
+            yield f"Its lead over {_some(tied.index)} is not significant."
+        else:
+            yield "It is significantly better than the others."
+    for name, failures in comparison.failures_.groupby("method", sort=False):
+        yield f"Failed: {name} on {len(failures)} folds with {failures['error'].iloc[0]}"
+
+
+def _some(names: Any) -> str:
+    names = list(names)
+    if len(names) > 5:
+        return f"{', '.join(names[:4])} and {len(names) - 4} others"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
