@@ -184,7 +184,7 @@ def plot_trade_off(comparison: Any, ax: Any) -> None:
         if tuned is not None:
             ax.plot([x, x], [y, tuned[method]], color=color, alpha=0.35, linewidth=1)
             ax.plot(x, tuned[method], marker, color=color, markerfacecolor="white", markersize=4)
-    ax.set_xscale("log")
+    _log_axis(ax)
     ax.margins(0.14, 0.1)
     ax.set_xlabel("ECE of predict_proba (left is better)")
     ax.set_ylabel("balanced accuracy of decisions")
@@ -234,7 +234,8 @@ def plot_cost(comparison: Any, ax: Any) -> None:
     for method, style, truth, proba in _curves(comparison):
         ax.plot(ratios, relative_cost(truth, proba, ratios), label=method, **style)
     ax.axhline(1, color="0.6", linestyle=":", linewidth=1, label="always or never an alarm")
-    ax.set(xscale="log", xlim=(ratios[0], ratios[-1]), ylim=(0, 2))
+    _log_axis(ax)
+    ax.set(xlim=(ratios[0], ratios[-1]), ylim=(0, 2))
     ax.set_xlabel(f"cost of a missed {positive_class(comparison)} / cost of a false alarm")
     ax.set_ylabel("cost, relative to not looking")
     _legend_below(ax)
@@ -310,6 +311,14 @@ def _curves(comparison: Any) -> Any:
             color, dash = "black", "--"
         style = {"color": color, "linestyle": dash, "linewidth": 1.5}
         yield method, style, truth, np.clip(proba, 0, 1)
+
+
+def _log_axis(ax: Any) -> None:
+    """Logarithmic x, with ticks that are plain numbers."""
+    ax.set_xscale("log")
+    ax.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
 
 
 def _legend_below(ax: Any, title: str | None = None) -> None:

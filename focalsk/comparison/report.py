@@ -41,43 +41,37 @@ def format_table(comparison: Any, metrics: Iterable[str] | None = None) -> str:
     if metrics is None:
         measured = set(comparison.results_["metric"])
         metrics = [name for name in _TABLE if name in measured and name != comparison.scoring]
-        metrics = [comparison.scoring, *metrics][:5]
-    summaries = {name: comparison.summary(name) for name in metrics}
-    spread = comparison.results_.groupby(["metric", "method"])["value"].std()
-    methods = comparison.summary().index
-    columns = [["", "method", *methods]]
-    for name, summary in summaries.items():
-        metric, means = METRICS[name], summary["mean"]
-        texts = [
-            f"{means[method]:.3f}" + ("" if np.isnan(sd) else f"±{sd:.3f}")
-            if means.notna()[method]
-            else "failed"
-            for method, sd in zip(methods, spread[name].reindex(methods), strict=True)
-        ]
-        best = means == means.iloc[0]
-        texts = [f"{t}{'*' if best[m] else ' '}" for m, t in zip(methods, texts, strict=True)]
-        heading = metric.label.removesuffix(" tuned")
-        arrow = _ARROWS[metric.greater_is_better]
-        columns.append(["tuned " if metric.tuned else "", f"{heading} {arrow} ", *texts])
-    seconds = comparison.summary()["fit_seconds"].reindex(methods)
-    columns.append(
-        [
-            "",
-            "fit s",
-            *(f"{value:.2f}" if value < 100 else f"{value:.0f}" for value in seconds.fillna(0)),
-        ]
-    )
+        metrics = [comparison.scoring, *metrics][: len(_TABLE)]
+    seconds = comparison.summary()["fit_seconds"]
+    columns = [
+        ["", "method", *seconds.index],
+        *(_column(comparison, name, seconds.index) for name in metrics),
+        ["", "fit s", *(f"{value:.2f}" if value < 100 else f"{value:.0f}" for value in seconds)],
+    ]
     widths = [max(map(len, column)) for column in columns]
     lines = [
-        "  ".join(
-            text.rjust(width) if i else text.ljust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
+        row[0].ljust(widths[0])
+        + "".join(f"  {text:>{width}}" for text, width in zip(row[1:], widths[1:], strict=True))
         for row in zip(*columns, strict=True)
     ]
-    n = comparison.n_folds_
-    foot = [f"Mean ± standard deviation over {n} folds; * is the best.", *say_failures(comparison)]
-    return "\n".join([*lines, "", *foot])
+    foot = f"Mean ± standard deviation over {comparison.n_folds_} folds; * is the best."
+    table = "\n".join(line.rstrip() for line in lines)
+    return "\n".join([table.lstrip("\n"), "", foot, *say_failures(comparison)])
+
+
+def _column(comparison: Any, name: str, methods: Iterable[str]) -> list[str]:
+    """Heading, in two lines, and cells of one metric; a place is left for the star of the best."""
+    metric, means = METRICS[name], comparison.summary(name)["mean"]
+    rows = comparison.results_[comparison.results_["metric"] == name]
+    spread = rows.groupby("method")["value"].std().reindex(means.index)
+    texts = {
+        method: "failed " if np.isnan(mean) else f"{mean:.3f}" + (f"±{sd:.3f}" if sd >= 0 else "")
+        for method, mean, sd in zip(means.index, means, spread, strict=True)
+    }
+    stars = {method: "*" if mean == means.iloc[0] else " " for method, mean in means.items()}
+    heading = f"{metric.label.removesuffix(' tuned')} {_ARROWS[metric.greater_is_better]} "
+    top = "tuned " if metric.tuned else ""
+    return [top, heading, *(texts[method] + stars[method] for method in methods)]
 
 
 def write_html(
@@ -145,11 +139,11 @@ def _table(comparison: Any) -> dict[str, Any]:
             }
         )
     headings = [
-        (
-            METRICS[name].label,
-            "↑" if METRICS[name].greater_is_better else "↓",
-            name == comparison.scoring,
-        )
+        {
+            "label": METRICS[name].label,
+            "arrow": _ARROWS[METRICS[name].greater_is_better],
+            "ranks": name == comparison.scoring,
+        }
         for name in summaries
     ]
     return {"headings": headings, "rows": rows}

@@ -150,8 +150,15 @@ def _write_estimator(estimator: Any, names: _Names) -> str:
 
 
 def _join(start: str, items: list[str], end: str) -> str:
-    """One line if it is short, else a line for each item."""
+    """One line if it is short, else a line for each item, or for several that are very short."""
     line = start + ", ".join(items) + end
     if len(line) <= _WIDTH and "\n" not in line:
         return line
-    return start + "\n" + textwrap.indent("".join(f"{item},\n" for item in items), "    ") + end
+    lines = [""]
+    for item in items:
+        packed = f"{lines[-1]} {item},".lstrip()
+        if max(map(len, items)) > _WIDTH / 4 or len(packed) > _WIDTH:
+            lines.append(f"{item},")
+        else:
+            lines[-1] = packed
+    return start + "\n" + textwrap.indent("\n".join(filter(None, lines)), "    ") + f"\n{end}"
