@@ -25,9 +25,10 @@ LAYERS = [
     {"stack"},
     {"search"},
     {"model_selection", "tables"},
-    {"metrics", "decisions", "statistics"},  # from here on in focalsk.comparison
+    {"metrics", "decisions", "statistics", "source"},  # from here on in focalsk.comparison
     {"arms", "running"},
     {"plotting"},
+    {"verdict"},
     {"report"},
     {"results"},
     {"resampling"},

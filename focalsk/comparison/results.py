@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from focalsk.comparison.metrics import METRICS
+from focalsk.comparison.plotting import draw
+from focalsk.comparison.report import format_table, write_html
 from focalsk.comparison.running import Failure, FoldPrediction
 from focalsk.comparison.statistics import corrected_interval, corrected_ttest, holm
 
@@ -37,10 +41,14 @@ class Comparison:
         Labels and probabilities of every test fold.
     scoring : str
         Name of the metric that ranks.
+    random_state : int or None
+        Seed of folds and methods.
     y_ : ndarray of shape (n_samples,)
         True classes.
     classes_ : ndarray of shape (n_classes,)
         The classes.
+    n_folds_ : int
+        Number of folds of all repetitions.
     """
 
     def __init__(
@@ -49,12 +57,14 @@ class Comparison:
         y: NDArray[Any],
         estimators: dict[str, Any],
         scoring: str,
+        random_state: int | None = None,
     ) -> None:
         outcomes = list(outcomes)
         self.y_ = y
         self.classes_ = np.unique(y)
         self.estimators_ = estimators
         self.scoring = scoring
+        self.random_state = random_state
         self.predictions_ = [said for said in outcomes if isinstance(said, FoldPrediction)]
         failed = [said for said in outcomes if isinstance(said, Failure)]
         self.failures_ = pd.DataFrame(
@@ -66,10 +76,7 @@ class Comparison:
             raise RuntimeError(f"Every method failed; {first.method!r} with {first.error}")
         rows = [row for said in self.predictions_ for row in _score(y, self.classes_, said)]
         self.results_ = pd.DataFrame(rows, columns=_COLUMNS)
-        whole = set(self.results_["method"]) - set(self.failures_["method"])
-        means = self._scores(scoring).mean()
-        means = means[[name for name in means.index if name in whole]] if whole else means
-        self.best_ = str(means.idxmax() if METRICS[scoring].greater_is_better else means.idxmin())
+        self.best_ = str(self.summary().index[0])
 
     def summary(self, metric: str | None = None) -> pd.DataFrame:
         """Means, ranks, and tests against the best method.
@@ -87,7 +94,12 @@ class Comparison:
             corrected paired test against the first row, adjusted for the number of tests by
             Holm's procedure; ``fit_seconds`` and ``predict_seconds``, means; ``failed``, the
             number of folds on which it raised. A method that failed somewhere is averaged over
-            the other folds and has neither rank nor test.
+            the other folds, has neither rank nor test, and stands below those that did not.
+
+        Raises
+        ------
+        ValueError
+            If there is no such metric, or it is one of tuned decisions and none were tuned.
 
         References
         ----------
@@ -95,14 +107,12 @@ class Comparison:
            Learning 52.
         """
         metric = self.scoring if metric is None else metric
-        if metric not in METRICS:
-            known = ", ".join(map(repr, METRICS))
-            raise ValueError(f"metric must be among {known}. Got {metric!r} instead.")
         scores, greater = self._scores(metric), METRICS[metric].greater_is_better
-        whole = scores.dropna(axis=1)
-        means = scores.mean()
-        order = means.sort_values(ascending=not greater).index
-        order = [*(name for name in order if name in whole), *(n for n in order if n not in whole)]
+        failed = self.failures_["method"].value_counts().reindex(scores.columns, fill_value=0)
+        means = scores.mean() if greater else -scores.mean()
+        order = pd.DataFrame({"failed": failed > 0, "loss": -means})
+        order = order.sort_values(["failed", "loss"], kind="stable").index
+        whole = scores.loc[:, failed == 0] if (failed == 0).any() else scores
         best, share = scores[order[0]], self._test_share()
         p_values = [
             corrected_ttest((best - scores[name]).to_numpy(), share)
@@ -114,22 +124,154 @@ class Comparison:
         seconds = self.results_.groupby("method")[["fit_seconds", "predict_seconds"]].mean()
         return pd.DataFrame(
             {
-                "mean": means[order],
+                "mean": scores.mean()[order],
                 "low": [low for low, _ in intervals],
                 "high": [high for _, high in intervals],
                 "rank": whole.rank(axis=1, ascending=not greater).mean().reindex(order),
                 "p_value": holm(p_values),
-                **seconds.loc[order],
-                "failed": scores[order].isna().sum(),
+                **seconds.reindex(order),
+                "failed": failed[order],
             },
             index=pd.Index(order, name="method"),
         )
 
+    def against(self, reference: str, metric: str | None = None) -> pd.DataFrame:
+        """Test the other methods against one that was chosen beforehand.
+
+        Parameters
+        ----------
+        reference : str
+            Name of a method.
+        metric : str, default=None
+            A name of :data:`METRICS`; None for `scoring`.
+
+        Returns
+        -------
+        DataFrame
+            One row for each other method, in the order of `estimators_`: ``difference``, the mean
+            of its scores minus those of the reference; ``low`` and ``high``, its corrected 95 %
+            interval; ``p_value`` of the corrected paired test, not adjusted: of many, use
+            :func:`~focalsk.comparison.statistics.holm`. NaN where either failed on a fold.
+
+        Examples
+        --------
+        ``comparison.against("smote").loc["focal-alpha", "difference"]`` says by how much searched
+        focal loss beats SMOTE.
+        """
+        scores = self._scores(self.scoring if metric is None else metric)
+        if reference not in scores:
+            known = ", ".join(map(repr, scores))
+            raise ValueError(f"reference must be among {known}. Got {reference!r} instead.")
+        gains = scores.drop(columns=reference).sub(scores[reference], axis=0)
+        share = self._test_share()
+        rows = {
+            name: [
+                values.mean(skipna=False),
+                *corrected_interval(values, share),
+                corrected_ttest(values, share),
+            ]
+            for name, values in gains.items()
+        }
+        columns = ["difference", "low", "high", "p_value"]
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        return frame.rename_axis("method")
+
+    def table(self, metrics: Iterable[str] | None = None) -> str:
+        """Plain text for a terminal: mean and deviation of some metrics, the best method first.
+
+        Parameters
+        ----------
+        metrics : iterable of str, default=None
+            Names of :data:`METRICS`; None for `scoring` and some others, of decisions and of
+            probabilities.
+
+        Returns
+        -------
+        str
+        """
+        return format_table(self, metrics)
+
+    def plot(self, kind: str = "ranking", ax: Any = None) -> Any:
+        """Draw what was found with matplotlib.
+
+        Parameters
+        ----------
+        kind : {'ranking', 'trade-off', 'precision-recall', 'calibration', 'cost'}, \
+                default='ranking'
+            'ranking': mean and corrected interval of `scoring` for each method. 'trade-off':
+            balanced accuracy of the decisions against calibration error of the probabilities.
+            The others draw a curve for the best method of each family: precision against recall;
+            observed frequency against predicted probability; and, with two classes, the cost of
+            errors for each ratio of the costs of a miss and a false alarm.
+        ax : matplotlib Axes, default=None
+            What to draw on; None for a new figure.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If there is no such kind, or 'cost' is asked for with more than two classes.
+        """
+        return draw(self, kind, ax)
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str = "Methods for imbalanced data, compared",
+        notes: Iterable[str] = (),
+    ) -> None:
+        """Write a report: one HTML file with pictures, that needs neither network nor scripts.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; it is overwritten.
+        title : str, default='Methods for imbalanced data, compared'
+            Heading.
+        notes : iterable of str, default=()
+            Paragraphs about the data, say, that follow the heading.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        write_html(self, path, title=title, notes=notes)
+
+    def __repr__(self) -> str:
+        first = self.summary().iloc[0]
+        interval = f" [{first['low']:.3f}, {first['high']:.3f}]" if first.notna()["low"] else ""
+        return (
+            f"<Comparison of {len(self.estimators_)} methods over {self.n_folds_} folds; best by "
+            f"{METRICS[self.scoring].label}: {self.best_!r}, {first['mean']:.3f}{interval}>"
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.summary().to_html(float_format="{:.3f}".format, na_rep="", border=0)
+        return f"<p>{escape(repr(self))}</p>{table}"
+
+    @property
+    def n_folds_(self) -> int:
+        """Number of folds of all repetitions."""
+        folds = {(said.repeat, said.fold) for said in self.predictions_}
+        return len(folds | set(zip(self.failures_["repeat"], self.failures_["fold"], strict=True)))
+
     def _scores(self, metric: str) -> pd.DataFrame:
         """Scores of one metric: rows of (repeat, fold), a column for each method."""
+        if metric not in METRICS:
+            known = ", ".join(map(repr, METRICS))
+            raise ValueError(f"metric must be among {known}. Got {metric!r} instead.")
         rows = self.results_[self.results_["metric"] == metric]
+        if rows.empty:
+            raise ValueError(f"{metric!r} is of tuned decisions, and the comparison tuned none.")
         table = rows.pivot(index=["repeat", "fold"], columns="method", values="value")
-        return table[list(dict.fromkeys(rows["method"]))]
+        return table.reindex(columns=list(self.estimators_))
 
     def _test_share(self) -> float:
         n_test = np.mean([len(said.test) for said in self.predictions_])
