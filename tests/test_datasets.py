@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pandas.api.types import is_numeric_dtype
 from sklearn.utils import Bunch
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "datasets.py"
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "_datasets.py"
 spec = importlib.util.spec_from_file_location("benchmark_datasets", SCRIPT)
 datasets = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(datasets)

