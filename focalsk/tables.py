@@ -529,7 +529,8 @@ def make_encoder(columns: Columns) -> Pipeline:
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
     )
-    if all(isinstance(name, int) for name in columns.numeric) and not columns.categorical:
+    named = [name for name in columns.numeric if isinstance(name, str)]
+    if not (named or columns.categorical or columns.text):
         return numeric
     categorical = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
