@@ -28,7 +28,7 @@ from focalsk import FocalNetClassifier
 from focalsk.comparison import METRICS, Comparison, compare_resampling
 
 SEED = 0
-EPOCHS, ROWS, FOLDS, REPEATS = 50, 2500, 5, 2
+EPOCHS, ROWS, FOLDS, REPEATS = 50, 2500, 3, 2
 QUICK = {"epochs": 20, "rows": 800, "folds": 3, "repeats": 1}
 QUICK_SETS = ["pima", "german", "sms", "wine_quality", "yeast_me2", "glass", "yeast", "digits"]
 KEYS = ["data", "method", "repeat", "fold"]

@@ -106,6 +106,15 @@ def test_categories_alone_are_resampled_by_their_own_method(mixed):
     assert np.isfinite(arm.fit(X, y).predict_proba(X)).all()
 
 
+@pytest.mark.parametrize("columns", [["size"], ["color"]])
+def test_samplers_fit_a_frame_of_one_sort(mixed, columns):
+    X, y = mixed
+    for arm in make_arms(["random-over", "smote"], kit(X[columns].assign(more=y))).values():
+        assert np.isfinite(
+            arm.fit(X[columns].assign(more=y), y).predict_proba(X.assign(more=0))
+        ).all()
+
+
 @pytest.mark.parametrize("name", ARMS)
 def test_every_arm_fits_a_mixed_frame(mixed, name):
     X, y = mixed

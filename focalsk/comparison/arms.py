@@ -73,9 +73,8 @@ class Kit:
         return kind([step for step in steps if step[1] is not None])
 
     def preprocess(self) -> list[tuple[str, Any]]:
-        """First steps of a pipeline; imbalanced-learn's pipelines take no others as steps."""
-        encode = clone(self.encode)
-        return encode.steps if isinstance(encode, PlainPipeline) else [("preprocess", encode)]
+        """First steps of a pipeline."""
+        return _flatten("preprocess", clone(self.encode))
 
     def inner_cv(self) -> StratifiedKFold:
         """Folds of searches and calibration within a training fold."""
@@ -86,6 +85,13 @@ class Kit:
         stacked = isinstance(estimator.steps[-1][1], FocalNetClassifier)
         kind = FocalGridSearchCV if stacked else GridSearchCV
         return kind(estimator, grid, scoring=self.scorer, cv=self.inner_cv())
+
+
+def _flatten(name: str, transformer: Any) -> list[tuple[str, Any]]:
+    """Steps that are no pipelines: imbalanced-learn's pipelines take no others."""
+    if not isinstance(transformer, PlainPipeline):
+        return [(name, transformer)]
+    return [step for part in transformer.steps for step in _flatten(*part)]
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,10 @@ def _smote(kit: Kit) -> Any:
 
 def _tuned_threshold(kit: Kit) -> Any:
     return TunedThresholdClassifierCV(
-        kit.pipe(kit.net()), scoring="balanced_accuracy", cv=kit.inner_cv()
+        kit.pipe(kit.net()),
+        scoring="balanced_accuracy",
+        cv=kit.inner_cv(),
+        random_state=kit.random_state,
     )
 
 

@@ -1,0 +1,147 @@
+"""What a comparison over many data sets says: mean ranks, tests, and the picture of them.
+
+``python benchmarks/_ranking.py results/resampling.csv`` writes the tables and the picture again.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from focalsk.comparison import METRICS
+from focalsk.comparison.plotting import plot_critical_difference
+from focalsk.comparison.statistics import (
+    RankTest,
+    corrected_ttest,
+    rank_over_datasets,
+    win_tie_loss,
+)
+
+SHOWN = {
+    "average_precision": "AP",
+    "balanced_accuracy": "bal. acc.",
+    "balanced_accuracy_tuned": "bal. acc. tuned",
+    "f1_macro_tuned": "macro F1 tuned",
+    "mcc": "MCC",
+    "mcc_tuned": "MCC tuned",
+    "brier": "Brier",
+    "log_loss": "log-loss",
+    "ece": "ECE",
+}
+PICTURED = {
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy of predict",
+    "balanced_accuracy_tuned": "balanced accuracy, tuned threshold",
+    "brier": "Brier score",
+}
+FOCAL = "focal-alpha"
+RIVALS = ["cross-entropy", "cross-entropy-balanced", "random-over", "smote", "smote-tomek"]
+RIVALS += ["balanced-random-forest", "boosting", "boosting-balanced"]
+TOLERANCE = 0.005  # differences that no one would act on
+
+
+def means(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean over the folds: a row for each data set; NaN where a method failed on some fold."""
+    table = results.pivot_table(index="data", columns="method", values=metric, sort=False)
+    counts = results.groupby(["data", "method"], sort=False).size().unstack(fill_value=0)
+    whole = counts.eq(counts.max(axis=1), axis=0)
+    # A method for two classes only is left out where some set has more.
+    return table.where(whole).dropna(axis=1, how="all").drop(columns=partial_methods(results))
+
+
+def partial_methods(results: pd.DataFrame) -> list[str]:
+    """Methods that do not take part in every data set."""
+    sets = results.groupby("method")["data"].nunique()
+    return list(sets.index[sets < sets.max()])
+
+
+def rank(results: pd.DataFrame) -> dict[str, RankTest]:
+    return {
+        name: rank_over_datasets(
+            means(results, name), greater_is_better=METRICS[name].greater_is_better
+        )
+        for name in SHOWN
+    }
+
+
+def rank_table(tests: dict[str, RankTest]) -> pd.DataFrame:
+    table = pd.DataFrame({SHOWN[name]: test.mean_ranks for name, test in tests.items()})
+    return table.loc[tests["average_precision"].mean_ranks.index]
+
+
+def mean_table(results: pd.DataFrame, order: Any) -> pd.DataFrame:
+    columns = {heading: means(results, name).mean() for name, heading in SHOWN.items()}
+    return pd.DataFrame(columns).loc[order]
+
+
+def versus(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Sets on which FOCAL wins against, ties with and loses to each rival."""
+    scores = means(results, metric)
+    rivals = [name for name in RIVALS if name in scores]
+    p_values = pd.DataFrame(index=scores.index, columns=rivals, dtype=float)
+    test_share = 1 / results["fold"].max()  # n_test / n_train
+    for data, group in results.groupby("data"):
+        folds = group.pivot(index=["repeat", "fold"], columns="method", values=metric)
+        for name in rivals:
+            gains = (folds[FOCAL] - folds[name]).dropna()
+            p_values.loc[data, name] = corrected_ttest(gains, test_share)
+    counts = win_tie_loss(
+        scores[[FOCAL, *rivals]],
+        FOCAL,
+        greater_is_better=METRICS[metric].greater_is_better,
+        tolerance=TOLERANCE,
+        p_values=p_values,
+    )
+    # From the side of FOCAL.
+    turned = {"win": counts["loss"], "tie": counts["tie"], "loss": counts["win"]}
+    return pd.DataFrame(turned | {"median": -counts["difference"], "p": counts["p_value"]})
+
+
+def draw(tests: dict[str, RankTest], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 13), layout="constrained")
+    for ax, (name, title) in zip(figure.subplots(len(PICTURED)), PICTURED.items(), strict=True):
+        plot_critical_difference(tests[name], ax)
+        test = tests[name]
+        ax.set_title(
+            f"{title}: mean rank over {test.n_datasets} data sets "
+            f"(Friedman p = {test.p_value:.1g}, critical difference {test.critical_difference:.1f})"
+        )
+    figure.savefig(path, dpi=110)
+
+
+def write(results: pd.DataFrame, path: Path, heading: str) -> str:
+    """Write the tables beside the results, and the picture; return the table of ranks."""
+    tests = rank(results)
+    ranks = rank_table(tests)
+    parts = [f"# Focal loss against resampling\n\n{heading}\n"]
+    parts += ["## Mean ranks over the data sets (1 is best)\n", ranks.round(1).to_markdown(), ""]
+    parts += [
+        "## Means over the data sets\n",
+        mean_table(results, ranks.index).round(3).to_markdown(),
+    ]
+    parts += [f"\n## Data sets on which `{FOCAL}` wins, ties, loses\n"]
+    parts += [
+        f"A tie is a difference that is not significant on the set's own folds, or below "
+        f"{TOLERANCE}. `median` is of the differences, `p` Wilcoxon's over the sets, by Holm.\n"
+    ]
+    for name in ("average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "brier"):
+        table = versus(results, name).round({"median": 3, "p": 3})
+        parts += [f"### {SHOWN[name]}\n", table.to_markdown(), ""]
+    seconds = results.groupby("method")["fit_seconds"].mean()[ranks.index]
+    parts += ["## Mean seconds of a fit\n", seconds.round(2).to_frame().to_markdown(), ""]
+    path.with_suffix(".md").write_text("\n".join(parts))
+    try:
+        draw(tests, path.with_suffix(".png"))
+    except ImportError as error:
+        print(error, file=sys.stderr)
+    return ranks.round(1).to_string()
+
+
+if __name__ == "__main__":
+    source = Path(sys.argv[1])
+    print(write(pd.read_csv(source), source, sys.argv[2] if len(sys.argv) > 2 else ""))
