@@ -106,7 +106,9 @@ def test_frame_of_every_sort_of_column():
         }
     )
     X.loc[::5, "number"] = np.nan
-    comparison = compare(X, y, methods=["cross-entropy", "smote", "boosting"])
+    network = FocalNetClassifier(max_epochs=50)
+    methods = ["cross-entropy", "smote", "boosting"]
+    comparison = compare(X, y, estimator=network, methods=methods)
     assert comparison.failures_.empty
     scores = comparison.summary("roc_auc")["mean"]
     assert (scores > 0.9).all()  # the text gives it away
