@@ -17,16 +17,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from imblearn.ensemble import BalancedRandomForestClassifier
-from imblearn.over_sampling import SMOTE, RandomOverSampler
-from imblearn.pipeline import Pipeline, make_pipeline
-from imblearn.under_sampling import RandomUnderSampler
 from sklearn.calibration import calibration_curve
 from sklearn.model_selection import StratifiedKFold
-from sklearn.preprocessing import StandardScaler
 
 from focalsk import FocalNetClassifier
-from focalsk.comparison import FoldPrediction, format_table, predict_folds, score_folds
+from focalsk.comparison import Comparison, compare_resampling
 
 try:
     from matplotlib.axes import Axes
@@ -43,14 +38,15 @@ SEED = 0
 BLUE, ORANGE, RED, GREEN = "#0072B2", "#E69F00", "#D55E00", "#009E73"
 STYLES = {
     "focal": (BLUE, "o"),
-    "focal + class weights": (BLUE, "o"),
+    "focal-balanced": (BLUE, "o"),
     "cross-entropy": (ORANGE, "s"),
-    "cross-entropy + class weights": (ORANGE, "s"),
-    "oversampling": (RED, "^"),
-    "undersampling": (RED, "^"),
-    "SMOTE": (RED, "^"),
-    "balanced random forest": (GREEN, "D"),
+    "cross-entropy-balanced": (ORANGE, "s"),
+    "random-over": (RED, "^"),
+    "random-under": (RED, "^"),
+    "smote": (RED, "^"),
+    "balanced-random-forest": (GREEN, "D"),
 }
+METRICS = ["average_precision", "balanced_accuracy", "f1_macro", "brier", "ece"]
 
 
 def main() -> None:
@@ -60,23 +56,26 @@ def main() -> None:
         f"stratified {N_FOLDS}-fold cross-validation"
     )
     print(title)
-    predictions = predict_folds(
-        make_arms(),
+    network = FocalNetClassifier(max_epochs=50)
+    comparison = compare_resampling(
         X,
         y,
+        estimator=network,
+        methods=[(name, network) if name == "focal" else name for name in STYLES],
         cv=StratifiedKFold(N_FOLDS, shuffle=True, random_state=SEED),
+        tune=False,
         n_jobs=min(8, os.cpu_count() or 1),
+        random_state=SEED,
         progress=True,
     )
-    results = score_folds(y, predictions)
-    print(format_table(results))
-    print("Mean ± standard deviation over the folds; * is the best. Labels are those of predict,")
-    print("AP, Brier score and ECE (calibration error, 15 bins) those of predict_proba.")
+    print(comparison.table(METRICS))
+    print("Labels are those of predict; AP, Brier score and ECE (calibration error, 15 bins) are")
+    print("those of predict_proba. '-balanced' has class weights; 'focal' here is gamma 2 alone.")
 
     share = y.mean()
     print(f"The share of poor wines as everyone's probability: AP {share:.3f}, ", end="")
     print(f"Brier {share * (1 - share):.3f}, balanced accuracy 0.500.")
-    draw(title, y, predictions, results).savefig(PICTURE, dpi=120)
+    draw(title, comparison).savefig(PICTURE, dpi=120)
     print(f"Picture: {PICTURE.resolve()}")
 
 
@@ -91,32 +90,12 @@ def load_wine() -> tuple[np.ndarray, np.ndarray]:
     return X, (wine["quality"] <= 4).to_numpy(dtype=int)
 
 
-def make_arms() -> dict[str, Pipeline]:
-    def net(**params: object) -> FocalNetClassifier:
-        return FocalNetClassifier(max_epochs=50, random_state=SEED, **params)
-
-    steps = {
-        "focal": [net(gamma=2)],
-        "focal + class weights": [net(gamma=2, alpha="balanced")],
-        "cross-entropy": [net(gamma=0)],
-        "cross-entropy + class weights": [net(gamma=0, class_weight="balanced")],
-        "oversampling": [RandomOverSampler(random_state=SEED), net(gamma=0)],
-        "undersampling": [RandomUnderSampler(random_state=SEED), net(gamma=0)],
-        "SMOTE": [SMOTE(random_state=SEED), net(gamma=0)],
-        "balanced random forest": [BalancedRandomForestClassifier(random_state=SEED)],
-    }
-    # In a pipeline, the scaler and the sampler see the training folds only.
-    return {name: make_pipeline(StandardScaler(), *arm) for name, arm in steps.items()}
-
-
-def draw(
-    title: str, y: np.ndarray, predictions: list[FoldPrediction], results: pd.DataFrame
-) -> Figure:
+def draw(title: str, comparison: Comparison) -> Figure:
     figure = Figure(figsize=(12.5, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     figure.suptitle(title)
-    draw_reliability(right, y, predictions)
-    draw_trade_off(left, results)
+    draw_reliability(right, comparison)
+    draw_trade_off(left, comparison.results_)
     return figure
 
 
@@ -128,7 +107,7 @@ def draw_trade_off(ax: Axes, results: pd.DataFrame) -> None:
         (x, y), (dx, dy) = (
             frame.loc[method, ["ece", "balanced_accuracy"]] for frame in (mean, std)
         )
-        filled = color if "class weights" in method or marker in "^D" else "white"
+        filled = color if "-balanced" in method or marker in "^D" else "white"
         size = 11 if marker == "o" else 8  # a square may lie on a circle
         ax.errorbar(x, y, dy, dx, color=color, alpha=0.35, linewidth=1)
         ax.plot(x, y, marker, color=color, markerfacecolor=filled, markersize=size)
@@ -180,12 +159,12 @@ def write_labels(ax: Axes, points: pd.DataFrame) -> None:
             ax.annotate(name, point, (9, 5), textcoords="offset points")
 
 
-def draw_reliability(ax: Axes, y: np.ndarray, predictions: list[FoldPrediction]) -> None:
+def draw_reliability(ax: Axes, comparison: Comparison) -> None:
     """Share of poor wines among those that were given about the same probability."""
     ax.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
-    for method in ("focal + class weights", "SMOTE", "balanced random forest"):
-        folds = [said for said in predictions if said.method == method]
-        truth = np.concatenate([y[said.test] for said in folds])
+    for method in ("focal-balanced", "smote", "balanced-random-forest"):
+        folds = [said for said in comparison.predictions_ if said.method == method]
+        truth = np.concatenate([comparison.y_[said.test] for said in folds])
         proba = np.concatenate([said.proba[:, 1] for said in folds])
         observed, predicted = calibration_curve(truth, proba, n_bins=10, strategy="quantile")
         color, marker = STYLES[method]

@@ -176,10 +176,12 @@ def test_methods_of_ones_own():
     assert list(make_arms(dict(own), kit())) == [name for name, _ in own]
 
 
-def test_own_methods_stay_as_they_were():
-    own = SMOTE(random_state=None)
-    make_arms([("mine", own)], kit())
-    assert own.random_state is None
+def test_own_methods_are_seeded_and_stay_as_they_were():
+    for step, own in [("sampler", SMOTE()), ("classifier", FocalNetClassifier())]:
+        assert make_arms([("mine", own)], kit())["mine"][step].random_state == 5
+        assert own.random_state is None
+        own.set_params(random_state=8)
+        assert make_arms([("mine", own)], kit())["mine"][step].random_state == 8
 
 
 @pytest.mark.parametrize(

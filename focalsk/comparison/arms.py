@@ -131,8 +131,8 @@ def _ensemble(make: Callable[..., Any], family: str = "ensemble", **params: Any)
 
 
 def _seed(estimator: Any, kit: Kit) -> Any:
-    """Seed an estimator that takes a seed."""
-    if "random_state" in estimator.get_params(deep=False):
+    """Seed an estimator that takes a seed and has none."""
+    if estimator.get_params(deep=False).get("random_state", 0) is None:
         estimator.set_params(random_state=kit.random_state)
     return estimator
 
@@ -287,4 +287,4 @@ def _build(name: str, spec: Any, kit: Kit) -> Any:
         )
     if isinstance(spec, PlainPipeline):
         return clone(spec)  # it has its own preprocessing
-    return kit.pipe(clone(spec))
+    return kit.pipe(_seed(clone(spec), kit))

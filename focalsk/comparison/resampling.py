@@ -79,7 +79,7 @@ def compare_resampling(
     n_jobs : int, default=None
         Fits that run at once, as in joblib. Changes the time and no score.
     random_state : int or None, default=None
-        Seed of folds and methods. None draws one.
+        Seed of folds, and of methods that have none of their own. None draws one.
     checkpoint : path-like, default=None
         Folder where each fold of a method is kept as soon as it is there; a run that was killed
         goes on from it and gives what it would have given. Needs an int `random_state`.
