@@ -31,6 +31,7 @@ from focalsk.margins import (
     dense_focal,
     sigmoid_focal,
     softmax_focal,
+    total,
     weigh,
     weighted_sigmoid_focal,
 )
@@ -336,15 +337,21 @@ def _softmax_loss(
         if label_smoothing > 0:
             dense = torch.zeros_like(input).scatter(dim, target.unsqueeze(dim), 1.0)
 
-    if dense is None:
-        factor = counted if each is None else each if counted is None else counted * each
-        loss = softmax_focal(input, target, _pick(gamma, target), dim, factor)
-    else:
+    n_targets = input.numel() // max(n_classes, 1)
+    denominator = _denominator(reduction, n_targets, counted, avg_factor)
+    if dense is not None:
         dense = dense * (1 - label_smoothing) + label_smoothing / n_classes
         loss = _dense_loss(input, dense, gamma, alpha, dim)
         loss = loss if each is None else weigh(each, loss)
+    else:
+        focus = _pick(gamma, target)
+        factor = counted if each is None else each if counted is None else counted * each
+        if valid is None:
+            return softmax_focal(input, target, focus, dim, factor, denominator).to(dtype)
+        loss = softmax_focal(input, target, focus, dim, factor)
+    # Without targets that count, the sum is divided by 0; their gradient is 0 nevertheless.
     loss = loss if valid is None else loss.where(valid, 0)
-    return _reduce(loss, reduction, counted, avg_factor).to(dtype)
+    return total(loss, denominator).to(dtype)
 
 
 def _sigmoid_loss(
@@ -362,15 +369,17 @@ def _sigmoid_loss(
     target = binary_target(input, target)
     gamma = fit_to("gamma", gamma, n_labels, input)
     alpha = fit_to("alpha", alpha, n_labels, input)
+    denominator = _denominator(reduction, input.numel(), None, avg_factor)
+    at_once = denominator if weight is None else None
     if alpha is None:
-        loss = sigmoid_focal(input, target, gamma)
+        loss = sigmoid_focal(input, target, gamma, at_once)
     else:
         negative, positive = outcome_weights(alpha)
         weights = target * positive, (1 - target) * negative
-        loss = weighted_sigmoid_focal(input, *weights, gamma)
+        loss = weighted_sigmoid_focal(input, *weights, gamma, at_once)
     if weight is not None:
-        loss = weigh(spread_weight(weight, loss), loss)
-    return _reduce(loss, reduction, None, avg_factor).to(dtype)
+        loss = total(weigh(spread_weight(weight, loss), loss), denominator)
+    return loss.to(dtype)
 
 
 def _pick(parameter: float | Tensor, target: Tensor) -> float | Tensor:
@@ -396,13 +405,14 @@ def _dense_loss(
     return dense_focal(margins, target, gamma).sum(dim)
 
 
-def _reduce(
-    loss: Tensor, reduction: str, counted: Tensor | None, avg_factor: float | Tensor | None
-) -> Tensor:
+def _denominator(
+    reduction: str, n_targets: int, counted: Tensor | None, avg_factor: float | Tensor | None
+) -> float | Tensor | None:
+    """Return what the sum of the losses is divided by, None for no sum at all."""
     if reduction == "none":
-        return loss
+        return None
     if reduction == "sum":
-        return loss.sum()
+        return 1.0
     if avg_factor is not None:
-        return loss.sum() / avg_factor
-    return loss.mean() if counted is None else loss.sum() / counted.sum()
+        return avg_factor
+    return float(n_targets) if counted is None else counted.sum()

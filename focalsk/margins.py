@@ -40,8 +40,9 @@ def softmax_focal(
     gamma: float | Tensor,
     dim: int = -1,
     weight: Tensor | None = None,
+    denominator: float | Tensor | None = None,
 ) -> Tensor:
-    """Softmax focal loss of every target, with its gradient in closed form.
+    """Softmax focal loss of every target, or their sum, with its gradient in closed form.
 
     Parameters
     ----------
@@ -55,18 +56,25 @@ def softmax_focal(
         The axis of the classes.
     weight : Tensor broadcastable to the target's shape, default=None
         Factor of every loss; where it is 0, the loss is 0 even if it was infinite.
+    denominator : float or Tensor of shape (), default=None
+        What the sum of the losses is divided by; by default they are not summed.
 
     Returns
     -------
-    Tensor of input's shape without `dim`
+    Tensor of input's shape without `dim`, or of shape () with a denominator
     """
     if target.numel() * input.shape[dim] != input.numel():
         target = target.expand(input.shape[:dim] + input.shape[dim:][1:])
-    return _differentiable(_softmax_terms, dim, input, target, gamma, weight)
+    return _differentiable(_softmax_terms, dim, denominator, input, target, gamma, weight)
 
 
-def sigmoid_focal(input: Tensor, target: Tensor, gamma: float | Tensor) -> Tensor:
-    """Unweighted binary focal loss of every logit, with its gradient in closed form.
+def sigmoid_focal(
+    input: Tensor,
+    target: Tensor,
+    gamma: float | Tensor,
+    denominator: float | Tensor | None = None,
+) -> Tensor:
+    """Unweighted binary focal loss of every logit, or their sum, with its gradient in closed form.
 
     Parameters
     ----------
@@ -75,24 +83,30 @@ def sigmoid_focal(input: Tensor, target: Tensor, gamma: float | Tensor) -> Tenso
     target : Tensor of input's dtype in [0, 1], broadcastable to input
         Probability of the positive outcome.
     gamma : float or Tensor broadcastable to input
+    denominator : float or Tensor of shape (), default=None
+        What the sum of the losses is divided by; by default they are not summed.
 
     Returns
     -------
-    Tensor of input's shape
+    Tensor of input's shape, or of shape () with a denominator
     """
-    return weighted_sigmoid_focal(input, target, 1 - target, gamma)
+    return weighted_sigmoid_focal(input, target, 1 - target, gamma, denominator)
 
 
 def weighted_sigmoid_focal(
-    input: Tensor, positive: Tensor, negative: Tensor, gamma: float | Tensor
+    input: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    gamma: float | Tensor,
+    denominator: float | Tensor | None = None,
 ) -> Tensor:
     """`sigmoid_focal` with a weight of input's shape for each outcome instead of a target."""
-    return _differentiable(_sigmoid_terms, None, input, positive, negative, gamma)
+    return _differentiable(_sigmoid_terms, None, denominator, input, positive, negative, gamma)
 
 
 def dense_focal(margin: Tensor, weight: Tensor, gamma: float | Tensor) -> Tensor:
     """Focal loss of every margin times a weight of its shape."""
-    return _differentiable(_margin_terms, None, margin, weight, gamma)
+    return _differentiable(_margin_terms, None, None, margin, weight, gamma)
 
 
 def class_margins(input: Tensor, dim: int = -1) -> Tensor:
@@ -323,25 +337,36 @@ def _lean_curve(nll: Tensor, p: Tensor, u: Tensor, gamma: float | Tensor) -> tup
 class _Eager(torch.autograd.Function):
     """A loss whose gradient is known: ``terms(dim, input, *args)`` returns both.
 
-    The gradient has input's shape, the loss that shape without `dim` (unless None).
+    The gradient has input's shape, the loss that shape without `dim` (unless None). The sum is
+    taken here as well, which in a small batch saves a fifth of the time.
     """
 
     @staticmethod
-    def forward(ctx: Any, terms: Any, dim: int | None, input: Tensor, *args: Any) -> Tensor:
+    def forward(
+        ctx: Any,
+        terms: Any,
+        dim: int | None,
+        denominator: float | Tensor | None,
+        input: Tensor,
+        *args: Any,
+    ) -> Tensor:
         lean = _LEAN.get(terms) if input.device.type == "cpu" else None
         results = lean and lean(dim, input, *args)
         loss, *factors = results or terms(dim, input, *args)
         _remember(ctx, (terms, dim, input, *args), factors)
-        return loss
+        ctx.denominator = denominator
+        return total(loss, denominator)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         gradient, *slope = _gradient(ctx)
-        if ctx.dim is not None:
+        if ctx.denominator is not None:
+            upstream = upstream / ctx.denominator
+        elif ctx.dim is not None:
             upstream = upstream.unsqueeze(ctx.dim)
         if slope:
             upstream = upstream * slope[0]
-        return None, None, gradient * upstream, *(None for _ in ctx.constants)
+        return None, None, None, gradient * upstream, *(None for _ in ctx.constants)
 
 
 class _ClosedForm(torch.autograd.Function):
@@ -385,14 +410,22 @@ def _gradient(ctx: Any) -> Sequence[Tensor]:
 _LEAN: dict[Any, Any] = {_softmax_terms: _lean_softmax, _sigmoid_terms: _lean_sigmoid}
 
 
-def _differentiable(terms: Any, dim: int | None, input: Tensor, *args: Any) -> Tensor:
-    if any(isinstance(a, Tensor) and a.requires_grad for a in args):
+def _differentiable(
+    terms: Any, dim: int | None, denominator: float | Tensor | None, input: Tensor, *args: Any
+) -> Tensor:
+    if any(isinstance(a, Tensor) and a.requires_grad for a in (denominator, *args)):
         loss, _ = terms(dim, input, *args)  # plain autograd reaches the other arguments as well
-    elif is_traced():
+        return total(loss, denominator)
+    if is_traced():
         loss, _ = _ClosedForm.apply(terms, dim, input, *args)
-    else:  # without inspecting the signature of forward, which takes longer than a small loss
-        loss = super(torch.autograd.Function, _Eager).apply(terms, dim, input, *args)
-    return loss
+        return total(loss, denominator)
+    # Without inspecting the signature of forward, which takes longer than a small loss.
+    return super(torch.autograd.Function, _Eager).apply(terms, dim, denominator, input, *args)
+
+
+def total(loss: Tensor, denominator: float | Tensor | None) -> Tensor:
+    """Return the sum of the losses over the denominator, or the losses themselves if None."""
+    return loss if denominator is None else loss.sum() / denominator
 
 
 def is_traced() -> bool:
