@@ -239,6 +239,10 @@ def weigh(weight: Tensor, loss: Tensor) -> Tensor:
 # against the target, in few operations and in place. In large batches an operation over all logits
 # is what counts, in small ones that there is one more.
 
+_SIGNS = {
+    dtype: torch.tensor([2.0, -2.0], dtype=dtype, device="cpu")
+    for dtype in (torch.float32, torch.float64)
+}
 _FAR = {torch.float32: 70.0, torch.float64: 560.0}  # exp(+-_FAR) and its sums are normal numbers
 
 
@@ -302,7 +306,8 @@ def _lean_two_classes(
     slope.mul_(half)
     if weight is not None:
         loss, slope = loss.mul_(weight), slope.mul_(weight)
-    signs = input.new_tensor([2.0, -2.0]).view(2, *(1 for _ in input.shape[dim:][1:]))
+    behind = input.dim() - 1 - dim % input.dim()
+    signs = _SIGNS[input.dtype].view(2, *[1] * behind) if behind else _SIGNS[input.dtype]
     return loss, signs, slope.unsqueeze(dim)
 
 
