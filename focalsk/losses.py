@@ -31,6 +31,7 @@ from focalsk.margins import (
     dense_focal,
     sigmoid_focal,
     softmax_focal,
+    total,
     weigh,
     weighted_sigmoid_focal,
 )
@@ -99,37 +100,18 @@ def focal_loss(
     >>> focal_loss(logits, torch.tensor([0, 2]), gamma=2.0, alpha=[0.2, 0.3, 0.5])
     tensor(0.6894)
     """
-    check_options(reduction, avg_factor, label_smoothing)
     focus, class_weight = softmax_parameters(gamma, alpha)
-    dtype, input = working_dtype(input)
-    dim = check_softmax_shapes(input, target)
-    n_classes = input.shape[dim]
-    focus = fit_to("gamma", focus, n_classes, input)
-    class_weight = fit_to("alpha", class_weight, n_classes, input)
-
-    # What a target adds to the denominator of the mean, and whether it counts at all.
-    counted: Tensor | None = None
-    valid: Tensor | None = None
-    dense: Tensor | None = None
-    if target.is_floating_point():
-        check_probabilities(target, ignore_index)
-        dense = target.to(input.dtype)
-    else:
-        target, valid = mask_ignored(target.long(), n_classes, ignore_index)
-        counted = None if class_weight is None else class_weight[target]
-        if label_smoothing > 0:
-            dense = torch.zeros_like(input).scatter(dim, target.unsqueeze(dim), 1.0)
-
-    if dense is None:
-        loss = softmax_focal(input, target, _pick(focus, target), dim)
-        loss = loss if counted is None else weigh(counted, loss)
-    else:
-        dense = dense * (1 - label_smoothing) + label_smoothing / n_classes
-        loss = _dense_loss(input, dense, focus, class_weight, dim)
-    if valid is not None:
-        loss = loss.where(valid, 0)
-        counted = valid.to(loss.dtype) if counted is None else counted.where(valid, 0)
-    return _reduce(loss, weight, reduction, counted, avg_factor).to(dtype)
+    return _softmax_loss(
+        input,
+        target,
+        focus,
+        class_weight,
+        weight,
+        ignore_index,
+        label_smoothing,
+        reduction,
+        avg_factor,
+    )
 
 
 def sigmoid_focal_loss(
@@ -188,20 +170,8 @@ def sigmoid_focal_loss(
     >>> sigmoid_focal_loss(logits, labels, gamma=2.0, alpha=0.25)
     tensor(0.0203)
     """
-    check_options(reduction, avg_factor)
     focus, class_weight = sigmoid_parameters(gamma, alpha)
-    dtype, input = working_dtype(input)
-    n_labels = input.shape[-1] if input.dim() else 1
-    target = binary_target(input, target)
-    focus = fit_to("gamma", focus, n_labels, input)
-    class_weight = fit_to("alpha", class_weight, n_labels, input)
-    if class_weight is None:
-        loss = sigmoid_focal(input, target, focus)
-    else:
-        negative, positive = outcome_weights(class_weight)
-        weights = target * positive, (1 - target) * negative
-        loss = weighted_sigmoid_focal(input, *weights, focus)
-    return _reduce(loss, weight, reduction, None, avg_factor).to(dtype)
+    return _sigmoid_loss(input, target, focus, class_weight, weight, reduction, avg_factor)
 
 
 class FocalLoss(nn.Module):
@@ -252,16 +222,16 @@ class FocalLoss(nn.Module):
         avg_factor: float | Tensor | None = None,
     ) -> Tensor:
         """Return the loss of the logits; the arguments are those of `focal_loss`."""
-        return focal_loss(
+        return _softmax_loss(
             input,
             target,
             self.gamma,
             self.alpha,
-            weight=weight,
-            ignore_index=self.ignore_index,
-            label_smoothing=self.label_smoothing,
-            reduction=self.reduction,
-            avg_factor=avg_factor,
+            weight,
+            self.ignore_index,
+            self.label_smoothing,
+            self.reduction,
+            avg_factor,
         )
 
     def extra_repr(self) -> str:
@@ -307,14 +277,8 @@ class SigmoidFocalLoss(nn.Module):
         avg_factor: float | Tensor | None = None,
     ) -> Tensor:
         """Return the loss of the logits; the arguments are those of `sigmoid_focal_loss`."""
-        return sigmoid_focal_loss(
-            input,
-            target,
-            self.gamma,
-            self.alpha,
-            weight=weight,
-            reduction=self.reduction,
-            avg_factor=avg_factor,
+        return _sigmoid_loss(
+            input, target, self.gamma, self.alpha, weight, self.reduction, avg_factor
         )
 
     def extra_repr(self) -> str:
@@ -336,13 +300,99 @@ def _describe(module: nn.Module, *names: str) -> str:
     return ", ".join(f"{n}={v.tolist() if isinstance(v, Tensor) else v!r}" for n, v in values)
 
 
+# With gamma and alpha checked, once only by the modules -------------------------------------------
+
+
+def _softmax_loss(
+    input: Tensor,
+    target: Tensor,
+    gamma: float | Tensor,
+    alpha: Tensor | None,
+    weight: Values | None,
+    ignore_index: int,
+    label_smoothing: float,
+    reduction: str,
+    avg_factor: float | Tensor | None,
+) -> Tensor:
+    check_options(reduction, avg_factor, label_smoothing)
+    dtype, input = working_dtype(input)
+    dim = check_softmax_shapes(input, target)
+    n_classes = input.shape[dim]
+    gamma = fit_to("gamma", gamma, n_classes, input)
+    alpha = fit_to("alpha", alpha, n_classes, input)
+    each = None if weight is None else spread_weight(weight, input.select(dim, 0))
+
+    # What a target adds to the denominator of the mean, and whether it counts at all.
+    counted: Tensor | None = None
+    valid: Tensor | None = None
+    dense: Tensor | None = None
+    if target.is_floating_point():
+        check_probabilities(target, ignore_index)
+        dense = target.to(input.dtype)
+    else:
+        target, valid = mask_ignored(target.long(), n_classes, ignore_index)
+        counted = None if alpha is None else alpha[target]
+        if valid is not None:
+            counted = valid.to(input.dtype) if counted is None else counted.where(valid, 0)
+        if label_smoothing > 0:
+            dense = torch.zeros_like(input).scatter(dim, target.unsqueeze(dim), 1.0)
+
+    n_targets = input.numel() // max(n_classes, 1)
+    denominator = _denominator(reduction, n_targets, counted, avg_factor)
+    if dense is not None:
+        dense = dense * (1 - label_smoothing) + label_smoothing / n_classes
+        loss = _dense_loss(input, dense, gamma, alpha, dim)
+        loss = loss if each is None else weigh(each, loss)
+    else:
+        focus = _pick(gamma, target)
+        factor = counted if each is None else each if counted is None else counted * each
+        if valid is None:
+            return softmax_focal(input, target, focus, dim, factor, denominator).to(dtype)
+        loss = softmax_focal(input, target, focus, dim, factor)
+    # Without targets that count, the sum is divided by 0; their gradient is 0 nevertheless.
+    loss = loss if valid is None else loss.where(valid, 0)
+    return total(loss, denominator).to(dtype)
+
+
+def _sigmoid_loss(
+    input: Tensor,
+    target: Tensor,
+    gamma: float | Tensor,
+    alpha: float | Tensor | None,
+    weight: Values | None,
+    reduction: str,
+    avg_factor: float | Tensor | None,
+) -> Tensor:
+    check_options(reduction, avg_factor)
+    dtype, input = working_dtype(input)
+    n_labels = input.shape[-1] if input.dim() else 1
+    target = binary_target(input, target)
+    gamma = fit_to("gamma", gamma, n_labels, input)
+    alpha = fit_to("alpha", alpha, n_labels, input)
+    denominator = _denominator(reduction, input.numel(), None, avg_factor)
+    at_once = denominator if weight is None else None
+    if alpha is None:
+        loss = sigmoid_focal(input, target, gamma, at_once)
+    else:
+        negative, positive = outcome_weights(alpha)
+        weights = target * positive, (1 - target) * negative
+        loss = weighted_sigmoid_focal(input, *weights, gamma, at_once)
+    if weight is not None:
+        loss = total(weigh(spread_weight(weight, loss), loss), denominator)
+    return loss.to(dtype)
+
+
 def _pick(parameter: float | Tensor, target: Tensor) -> float | Tensor:
     vector = isinstance(parameter, Tensor) and parameter.dim() > 0
     return parameter[target] if vector else parameter  # type: ignore[index]
 
 
 def _dense_loss(
-    input: Tensor, target: Tensor, gamma: float | Tensor, alpha: Tensor | None, dim: int
+    input: Tensor,
+    target: Tensor,
+    gamma: float | Tensor,
+    alpha: Tensor | None,
+    dim: int,
 ) -> Tensor:
     """Softmax focal loss of class probabilities."""
 
@@ -355,19 +405,14 @@ def _dense_loss(
     return dense_focal(margins, target, gamma).sum(dim)
 
 
-def _reduce(
-    loss: Tensor,
-    weight: Values | None,
-    reduction: str,
-    counted: Tensor | None,
-    avg_factor: float | Tensor | None,
-) -> Tensor:
-    if weight is not None:
-        loss = loss * spread_weight(weight, loss)
+def _denominator(
+    reduction: str, n_targets: int, counted: Tensor | None, avg_factor: float | Tensor | None
+) -> float | Tensor | None:
+    """Return what the sum of the losses is divided by, None for no sum at all."""
     if reduction == "none":
-        return loss
+        return None
     if reduction == "sum":
-        return loss.sum()
+        return 1.0
     if avg_factor is not None:
-        return loss.sum() / avg_factor
-    return loss.mean() if counted is None else loss.sum() / counted.sum()
+        return avg_factor
+    return float(n_targets) if counted is None else counted.sum()

@@ -134,8 +134,8 @@ class StackedLoss(nn.Module):
     def _softmax(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         target = target[:, None].expand(*self.grid, -1)
         gamma = self.gamma.gather(2, target) if self.per_class else self.gamma[..., None]
-        loss = softmax_focal(logits, target, gamma, 2 if self.class_dim == 1 else 3)
-        return loss if self.alpha is None else loss * self.alpha.gather(2, target)
+        alpha = None if self.alpha is None else self.alpha.gather(2, target)
+        return softmax_focal(logits, target, gamma, 2 if self.class_dim == 1 else 3, alpha)
 
     def _sigmoid(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         if self.class_dim == 1:

@@ -99,14 +99,21 @@ def failures(actual, expected, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("others", OTHERS, ids=str)
+@pytest.mark.parametrize(
+    ("others", "near"),
+    [(row, near) for row in OTHERS for near in (False, True) if not near or min(row) > -30],
+    ids=str,
+)
 @pytest.mark.parametrize("name", LOSSES)
-def test_exact_at_every_margin(name, others, dtype):
+def test_exact_at_every_margin(name, others, near, dtype):
     if name == "sigmoid" and len(others) > 1:
         others = (0.0,)
     own = torch.tensor(MARGINS, dtype=dtype)[:, None]
     rest = torch.tensor(others, dtype=dtype).expand(len(own), -1)
     logits = torch.cat([own, rest], dim=1)
+    if near:  # a batch without large logits takes a shorter way
+        logits = logits[(logits.abs() <= 30).all(1)]
+        own = logits[:, :1]
     target = targets_of(logits)
     order = (torch.arange(logits.shape[1]) - target[:, None]) % logits.shape[1]
     logits = logits.gather(1, order)  # each row is rolled so that its own logit is the target's
@@ -297,6 +304,24 @@ def test_weight_and_avg_factor(loss):
     torch.testing.assert_close(loss(logits, target, avg_factor=torch.tensor(2.0)), each.sum() / 2)
 
 
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("soft", [False, True])
+def test_sample_without_weight_ignores_an_infinite_loss(soft, reduction):
+    logits, target = torch.tensor([[-INF, 0.0], [1.0, 2.0]]), torch.tensor([0, 0])
+    labels = F.one_hot(target, 2).float()
+    for loss, t in ((focal_loss, labels if soft else target), (sigmoid_focal_loss, labels)):
+        value, gradient = value_and_grad(
+            lambda z, f=loss, t=t: f(z, t, weight=[0.0, 1.0], reduction=reduction), logits
+        )
+        alone = loss(logits[1:], t[1:], reduction=reduction)
+        if reduction == "none":
+            alone = torch.cat((torch.zeros_like(alone), alone))
+        torch.testing.assert_close(value, alone / 2 if reduction == "mean" else alone)
+        if t.is_floating_point() and loss is focal_loss:
+            gradient.nan_to_num_()  # plain autograd
+        assert gradient[0].tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("loss", [focal_loss, sigmoid_focal_loss])
 def test_gradients_reach_targets_and_parameters(loss):
     logits, target = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
@@ -379,7 +404,24 @@ def test_half_precision_is_computed_in_single(dtype, loss):
     torch.testing.assert_close(actual, expected.to(dtype))
     torch.testing.assert_close(half_gradient, gradient.to(dtype))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert loss(logits, target) == expected
+        automatic = value_and_grad(lambda z: loss(z, target), logits)
+    torch.testing.assert_close(automatic, (expected, gradient.to(dtype)), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("loss", [focal_loss, sigmoid_focal_loss])
+def test_autocast_computes_the_loss_of_a_layer_in_single(loss):
+    layer, X, target = torch.nn.Linear(5, 3), torch.randn(64, 5), torch.arange(64) % 3
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = layer(100 * X)
+        logits.retain_grad()
+        actual = loss(logits, target)
+        single = loss(logits.detach().float(), target)
+    assert (logits.dtype, actual.dtype) == (torch.bfloat16, torch.float32)
+    expected, gradient = value_and_grad(lambda z: loss(z.double(), target), logits.detach().float())
+    torch.testing.assert_close((actual, single), (expected.float(), expected.float()))
+    actual.backward()
+    torch.testing.assert_close(logits.grad, gradient.bfloat16())
+    assert layer.weight.grad.isfinite().all()
 
 
 MODULES = {
@@ -428,9 +470,10 @@ def test_module_keeps_a_copy():
 # The core -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_core_over_leading_axes_is_a_loop(n_classes):
-    logits = torch.randn(4, 6, n_classes)
+@pytest.mark.parametrize("n_classes", [1, 2, 3])
+@pytest.mark.parametrize("scale", [1, 30, 100, 1000])
+def test_core_over_leading_axes_is_a_loop(scale, n_classes):
+    logits = scale * torch.randn(4, 6, n_classes)
     target = torch.arange(6) % n_classes  # shared by the four
     gamma = torch.linspace(0, 3, 4)[:, None]
     stacked = softmax_focal(logits, target, gamma)
@@ -444,6 +487,29 @@ def test_core_over_leading_axes_is_a_loop(n_classes):
         torch.testing.assert_close(
             binary[i], sigmoid_focal_loss(logits[i], labels, g, reduction="none")
         )
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3])
+@pytest.mark.parametrize("scale", [1, 30, 100, 1000])
+@pytest.mark.parametrize("dim", [0, 1, 2, -1])
+def test_core_weighs_and_sums(dim, scale, n_classes):
+    logits = (scale * torch.randn(n_classes, 4, 6)).movedim(0, dim)
+    target, weight = torch.randint(n_classes, (4, 6)), torch.rand(6)
+    for gamma in (0.0, 1.7, 2.0, torch.linspace(0, 3, 4)[:, None]):
+        each, by_each = value_and_grad(
+            lambda z, g=gamma: softmax_focal(z, target, g, dim, weight), logits
+        )
+        summed, by_sum = value_and_grad(
+            lambda z, g=gamma: softmax_focal(z, target, g, dim, weight, 3.0), logits
+        )
+        mapped, by_map = value_and_grad(  # the way of function transforms, without shortcuts
+            lambda z, g=gamma: torch.func.vmap(
+                lambda z: softmax_focal(z, target, g, dim, weight.expand(4, 6))
+            )(z[None])[0],
+            logits,
+        )
+        torch.testing.assert_close((each, by_each), (mapped, by_map))
+        torch.testing.assert_close((summed, by_sum), (each.sum() / 3, by_each / 3))
 
 
 def test_class_margins_are_exact_and_differentiable():
