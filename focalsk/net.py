@@ -175,8 +175,13 @@ class FocalNet(NeuralNet):
             device=self.device,
             dtype=self._module_dtype(),
             seed=self.random_state,
+            accepts_sparse=self._accepts_sparse(),
             **kwargs,
         )
+
+    def _accepts_sparse(self) -> bool:
+        # Not inherited: the forward of a subclass may do with its input what a CSR tensor cannot.
+        return vars(type(self.module_)).get("accepts_sparse", False)
 
     def _module_dtype(self) -> torch.dtype | None:
         parameters = self.module_.parameters()
