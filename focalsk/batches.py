@@ -200,11 +200,15 @@ class Batches:
         seed: int | None = None,
         accepts_sparse: bool = False,
     ) -> None:
-        if isinstance(dataset, Subset):
-            whole: Any = dataset.dataset
-            dataset = ArrayDataset(*whole.take(torch.as_tensor(dataset.indices)))
         self.device = torch.device(device)
-        self.dataset = dataset.to(self.device)
+        self.rows: torch.Tensor | None = None  # of the dataset; None for all
+        whole: Any = dataset
+        if isinstance(dataset, Subset):
+            whole = dataset.dataset
+            self.rows = torch.as_tensor(dataset.indices)
+            if self.device.type != "cpu":  # only these go there
+                whole, self.rows = ArrayDataset(*whole.take(self.rows)), None
+        self.dataset: ArrayDataset = whole.to(self.device)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.dtype = dtype
@@ -218,16 +222,23 @@ class Batches:
             and _is_better_sparse(self.dataset.X)
         )
 
+    @property
+    def n_samples(self) -> int:
+        """How many samples a pass takes."""
+        return len(self.dataset if self.rows is None else self.rows)
+
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        return -(-self.n_samples // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next pass, as torch's DistributedSampler does."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
-        n_samples = len(self.dataset)
+        n_samples = self.n_samples
         order = self._order(n_samples) if self.shuffle else None
+        if self.rows is not None:
+            order = self.rows if order is None else self.rows[order]
         values_per_sample = max(1, int(np.prod(self.dataset.X.shape[1:])))
         # Gather many batches at once and cut views out of them: far fewer calls per batch.
         n_batches = max(1, _BLOCK_VALUES // (values_per_sample * self.batch_size))
