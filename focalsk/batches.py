@@ -177,6 +177,10 @@ class Batches:
         Where the batches go, and the floating point type that X and weights are cast to.
     seed : int, default=None
         What orders the samples; None draws from torch's global generator.
+    process : (int, int), default=(0, 1)
+        Rank of this process and number of processes that share each batch: together they take
+        batches of `batch_size` each. So that all take as many, up to one sample per process is
+        left out in the last batch.
     accepts_sparse : bool, default=False
         Whether batches of a CSR matrix may be CSR tensors. They are where that is quicker: on the
         CPU, for many features with few non-zeros.
@@ -198,6 +202,7 @@ class Batches:
         device: str | torch.device = "cpu",
         dtype: torch.dtype | None = None,
         seed: int | None = None,
+        process: tuple[int, int] = (0, 1),
         accepts_sparse: bool = False,
     ) -> None:
         self.device = torch.device(device)
@@ -213,6 +218,7 @@ class Batches:
         self.shuffle = shuffle
         self.dtype = dtype
         self.seed = seed
+        self.process = process
         self.epoch = 0
         self.keep_sparse = (
             accepts_sparse
@@ -225,7 +231,7 @@ class Batches:
     @property
     def n_samples(self) -> int:
         """How many samples a pass takes."""
-        return len(self.dataset if self.rows is None else self.rows)
+        return len(self.dataset if self.rows is None else self.rows) // self.process[1]
 
     def __len__(self) -> int:
         return -(-self.n_samples // self.batch_size)
@@ -235,10 +241,7 @@ class Batches:
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
-        n_samples = self.n_samples
-        order = self._order(n_samples) if self.shuffle else None
-        if self.rows is not None:
-            order = self.rows if order is None else self.rows[order]
+        order, n_samples = self._index(), self.n_samples
         values_per_sample = max(1, int(np.prod(self.dataset.X.shape[1:])))
         # Gather many batches at once and cut views out of them: far fewer calls per batch.
         n_batches = max(1, _BLOCK_VALUES // (values_per_sample * self.batch_size))
@@ -248,6 +251,21 @@ class Batches:
             index = slice(start, stop) if order is None else order[start:stop]
             parts = [self._move(part) for part in self.dataset.take(index, self.keep_sparse)]
             yield from zip(*(_cut(part, self.batch_size) for part in parts), strict=True)
+
+    def _index(self) -> torch.Tensor | None:
+        """Which samples a pass takes, one after the other; None for all as they are."""
+        n_samples = len(self.dataset if self.rows is None else self.rows)
+        index = self._order(n_samples) if self.shuffle else None
+        if self.rows is not None:
+            index = self.rows if index is None else self.rows[index]
+        rank, n_processes = self.process
+        if n_processes == 1:
+            return index
+        index = torch.arange(n_samples) if index is None else index
+        batches = index[: n_samples // n_processes * n_processes].split(
+            self.batch_size * n_processes
+        )
+        return torch.cat([batch.chunk(n_processes)[rank] for batch in batches])
 
     def _order(self, n_samples: int) -> torch.Tensor:
         device = self.dataset.y.device
