@@ -133,7 +133,7 @@ def run_inside(args: Any) -> None:
     search = make_searches(y, GAMMAS, ALPHAS)[OURS]
     parts = inside.parts_of_time(lambda: search.fit(X, y), args.repeats)
     common.write_json("parts_of_time", args.quick, parts)
-    common.write_json("memory", args.quick, inside.memory(__file__))
+    common.write_json("search_memory", args.quick, inside.memory(__file__))
 
 
 def main() -> None:

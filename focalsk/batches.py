@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import torch
 from scipy import sparse
 from skorch.dataset import Dataset  # its callbacks look into no other
 from torch.utils.data import Subset
+
+from focalsk import csr
 
 __all__ = ["ArrayDataset", "Batches", "seeded"]
 
@@ -22,6 +24,10 @@ WEIGHTS, EPOCH, ORDER = 1, 2, 3
 # How many values one gather or one evaluation batch takes at most: large enough to make the cost
 # per call vanish, small enough to stay in a processor's cache.
 _BLOCK_VALUES = 2**19
+
+# From how many features on, and up to which share of non-zeros, a layer that reads these only is
+# quicker than a dense one: see benchmarks/memory.py.
+_SPARSE_FEATURES, _SPARSE_DENSITY = 3000, 0.05
 
 
 @contextlib.contextmanager
@@ -68,7 +74,8 @@ class ArrayDataset(Dataset):
     Parameters
     ----------
     X : ndarray, Tensor or CSR matrix of shape (n_samples, ...)
-        Samples. They are never copied whole; a CSR matrix becomes dense one batch at a time.
+        Samples. They are never copied whole; a CSR matrix becomes dense one batch at a time,
+        if at all.
     y : ndarray or Tensor of shape (n_samples,) or (n_samples, n_outputs), default=None
         Targets. Without them every target is 0, as in skorch, and is not looked at.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -104,10 +111,15 @@ class ArrayDataset(Dataset):
     def __getitems__(self, indices: list[int]) -> list[tuple[torch.Tensor, ...]]:
         return list(zip(*self.take(torch.as_tensor(indices)), strict=True))
 
-    def take(self, index: torch.Tensor | slice) -> tuple[torch.Tensor, ...]:
-        """The samples at `index` as tensors ``(X, y)`` or ``(X, y, weight)``."""
+    def take(
+        self, index: torch.Tensor | slice, keep_sparse: bool = False
+    ) -> tuple[torch.Tensor, ...]:
+        """The samples at `index` as tensors ``(X, y)`` or ``(X, y, weight)``.
+
+        Those of a CSR matrix are dense, or a CSR tensor with `keep_sparse`.
+        """
         parts = (self.X, self.y) if self.weight is None else (self.X, self.y, self.weight)
-        return tuple(_take(part, index) for part in parts)
+        return tuple(_take(part, index, keep_sparse) for part in parts)
 
     def to(self, device: torch.device) -> ArrayDataset:
         """The same samples on `device`, where they are a tensor that fits there at ease."""
@@ -130,14 +142,22 @@ def _as_tensor(values: Any) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values))
 
 
-def _take(values: Any, index: torch.Tensor | slice) -> torch.Tensor:
+def _take(values: Any, index: torch.Tensor | slice, keep_sparse: bool = False) -> torch.Tensor:
     if isinstance(values, torch.Tensor):
         if isinstance(index, slice):
             return values[index]
         return values.index_select(0, index.to(values.device))  # four times as fast as [index]
-    return torch.from_numpy(
-        values[index if isinstance(index, slice) else index.numpy(force=True)].toarray()
-    )
+    rows = values[index if isinstance(index, slice) else index.numpy(force=True)]
+    return csr.as_tensor(rows) if keep_sparse else torch.from_numpy(rows.toarray())
+
+
+def _is_better_sparse(X: Any) -> bool:
+    """Whether a CSR matrix is worth a layer that reads its non-zeros only."""
+    return X.shape[1] >= _SPARSE_FEATURES and X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
+
+
+def _cut(part: torch.Tensor, n_samples: int) -> Iterable[torch.Tensor]:
+    return csr.split(part, n_samples) if csr.is_csr(part) else part.split(n_samples)
 
 
 class Batches:
@@ -159,6 +179,13 @@ class Batches:
         Where the batches go, and the floating point type that X and weights are cast to.
     seed : int, default=None
         What orders the samples; None draws from torch's global generator.
+    process : (int, int), default=(0, 1)
+        Rank of this process and number of processes that share each batch: together they take
+        batches of `batch_size` each. So that all take as many, up to one sample per process is
+        left out in the last batch.
+    accepts_sparse : bool, default=False
+        Whether batches of a CSR matrix may be CSR tensors. They are where that is quicker: on the
+        CPU, for many features with few non-zeros.
 
     Examples
     --------
@@ -177,28 +204,46 @@ class Batches:
         device: str | torch.device = "cpu",
         dtype: torch.dtype | None = None,
         seed: int | None = None,
+        process: tuple[int, int] = (0, 1),
+        accepts_sparse: bool = False,
     ) -> None:
-        if isinstance(dataset, Subset):
-            whole: Any = dataset.dataset
-            dataset = ArrayDataset(*whole.take(torch.as_tensor(dataset.indices)))
         self.device = torch.device(device)
-        self.dataset = dataset.to(self.device)
+        self.rows: torch.Tensor | None = None  # of the dataset; None for all
+        whole: Any = dataset
+        if isinstance(dataset, Subset):
+            whole = dataset.dataset
+            self.rows = torch.as_tensor(dataset.indices)
+            if self.device.type != "cpu":  # only these go there
+                whole, self.rows = ArrayDataset(*whole.take(self.rows)), None
+        self.dataset: ArrayDataset = whole.to(self.device)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.dtype = dtype
         self.seed = seed
+        self.process = process
         self.epoch = 0
+        self.keep_sparse = (
+            accepts_sparse
+            and sparse.issparse(self.dataset.X)
+            and self.device.type == "cpu"
+            and (dtype or torch.float32) in (torch.float32, torch.float64)
+            and _is_better_sparse(self.dataset.X)
+        )
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples a pass takes."""
+        return len(self.dataset if self.rows is None else self.rows) // self.process[1]
 
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        return -(-self.n_samples // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next pass, as torch's DistributedSampler does."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
-        n_samples = len(self.dataset)
-        order = self._order(n_samples) if self.shuffle else None
+        order, n_samples = self._index(), self.n_samples
         values_per_sample = max(1, int(np.prod(self.dataset.X.shape[1:])))
         # Gather many batches at once and cut views out of them: far fewer calls per batch.
         n_batches = max(1, _BLOCK_VALUES // (values_per_sample * self.batch_size))
@@ -206,8 +251,23 @@ class Batches:
         for start in range(0, n_samples, block):
             stop = min(start + block, n_samples)
             index = slice(start, stop) if order is None else order[start:stop]
-            parts = [self._move(part) for part in self.dataset.take(index)]
-            yield from zip(*(part.split(self.batch_size) for part in parts), strict=True)
+            parts = [self._move(part) for part in self.dataset.take(index, self.keep_sparse)]
+            yield from zip(*(_cut(part, self.batch_size) for part in parts), strict=True)
+
+    def _index(self) -> torch.Tensor | None:
+        """Which samples a pass takes, one after the other; None for all as they are."""
+        n_samples = len(self.dataset if self.rows is None else self.rows)
+        index = self._order(n_samples) if self.shuffle else None
+        if self.rows is not None:
+            index = self.rows if index is None else self.rows[index]
+        rank, n_processes = self.process
+        if n_processes == 1:
+            return index
+        index = torch.arange(n_samples) if index is None else index
+        batches = index[: n_samples // n_processes * n_processes].split(
+            self.batch_size * n_processes
+        )
+        return torch.cat([batch.chunk(n_processes)[rank] for batch in batches])
 
     def _order(self, n_samples: int) -> torch.Tensor:
         device = self.dataset.y.device

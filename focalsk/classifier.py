@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
+from torch.utils.data import Subset
 
 from focalsk.batches import ArrayDataset
 from focalsk.build import OPTIMIZERS, divergence, make_criterion, make_net
@@ -24,6 +25,8 @@ from focalsk.net import FocalNet
 from focalsk.reading import check_X, check_X_y, read_samples, weigh
 
 __all__ = ["FocalNetClassifier"]
+
+_BLOCK_SAMPLES = 2**16  # that are turned from logits into answers at a time
 
 
 class FocalNetClassifier(ClassifierMixin, BaseEstimator):
@@ -288,9 +291,11 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
             return self
-        train, valid = head.split(samples, self.validation_fraction, self.net_.random_state)
+        held_out = head.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
+        valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
-        self._train(train, self.max_epochs, head.dataset(valid), [("best_epoch", stopper)])
+        callbacks = [("best_epoch", stopper)]
+        self._train(samples, self.max_epochs, rows, head.dataset(valid), callbacks)
         self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
         return self
@@ -364,15 +369,20 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self,
         samples: Samples,
         epochs: int,
+        rows: Any = None,
         valid: ArrayDataset | None = None,
         callbacks: Sequence[tuple[str, Any]] = (),
     ) -> None:
+        """Train on the samples, or on some `rows` of them, which are not copied."""
         net: Any = self.net_
+        dataset: Any = self._head.dataset(samples)
+        if rows is not None:
+            dataset = Subset(dataset, rows)
         kept = net.callbacks_
         net.callbacks_ = [*kept, *callbacks]
         try:
             net.notify("on_train_begin", X=samples.X, y=samples.codes)
-            net.fit_loop(self._head.dataset(samples), epochs=epochs, valid=valid)
+            net.fit_loop(dataset, epochs=epochs, valid=valid)
             net.notify("on_train_end", X=samples.X, y=samples.codes)
         finally:
             net.callbacks_ = kept
@@ -399,8 +409,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             labels; else one score per class. Their sigmoid or softmax (normalised over the
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
-        logits = self._logits(X)
-        return self._head.scores(logits, self._net_gamma()).numpy()
+        return self._answer(X, lambda logits: self._head.scores(logits, self._net_gamma()))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -430,8 +439,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             In the order of ``classes_``; the rows sum to one unless they are labels.
         """
-        logits = self._logits(X)
-        return self._head.probabilities(logits, self._net_gamma(), self.alpha_, self.proba).numpy()
+        return self._answer(
+            X,
+            lambda logits: self._head.probabilities(
+                logits, self._net_gamma(), self.alpha_, self.proba
+            ),
+        )
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Natural logarithm of :meth:`predict_proba`.
@@ -448,9 +461,11 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def _logits(self, X: Any) -> torch.Tensor:
+    def _answer(self, X: Any, of: Callable[[torch.Tensor], torch.Tensor]) -> NDArray[Any]:
+        """A function of the logits of X, evaluated in blocks: what it needs is several of them."""
         check_is_fitted(self)
-        return self.net_.forward(check_X(self, X))
+        logits = self.net_.forward(check_X(self, X))
+        return torch.cat([of(block) for block in logits.split(_BLOCK_SAMPLES)]).numpy()
 
     def _net_gamma(self) -> Any:
         gamma = self.net_.criterion_.gamma

@@ -139,12 +139,16 @@ class Head:
         return alpha[:, None] if self._one_logit and alpha is not None else alpha
 
     def split(self, samples: Samples, fraction: float, seed: int) -> tuple[Samples, Samples]:
-        """Training and validation samples, stratified by class.
+        """Training and validation samples, stratified by class: see :meth:`hold_out`."""
+        valid = self.hold_out(samples.codes, fraction, seed)
+        return samples.take(~valid), samples.take(valid)
+
+    def hold_out(self, codes: NDArray[Any], fraction: float, seed: int) -> NDArray[np.bool_]:
+        """Which samples (n,) to validate with, stratified by class.
 
         Every class with two samples or more is in both parts; the sample of a class that has only
         one stays in training. Multi-label samples are split at random.
         """
-        codes = samples.codes
         rng = np.random.default_rng(seed)
         valid = np.zeros(len(codes), dtype=bool)
         groups = np.zeros(len(codes), dtype=int) if self.multilabel else codes
@@ -157,7 +161,7 @@ class Head:
                 "early_stopping=True needs a class with two samples or more, to hold out some for "
                 f"validation. Got {len(codes)} samples, each alone in its class."
             )
-        return samples.take(~valid), samples.take(valid)
+        return valid
 
     def dataset(self, samples: Samples) -> ArrayDataset:
         """What a net trains on."""

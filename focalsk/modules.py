@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from focalsk import csr
+
 __all__ = ["FocalMLP"]
 
 
@@ -37,6 +39,9 @@ class FocalMLP(nn.Module):
     torch.Size([5, 3])
     """
 
+    accepts_sparse = True
+    """Whether the first layer takes a CSR tensor as it is. A subclass says so for itself."""
+
     def __init__(
         self,
         n_features: int,
@@ -54,14 +59,16 @@ class FocalMLP(nn.Module):
         self.dropout = dropout
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Logits (B, C) of a batch (B, D)."""
-        *hidden, last = self.layers
-        h = input
-        for layer in hidden:
-            h = F.relu(layer(h))
+        """Logits (B, C) of a batch (B, D), dense or CSR."""
+        first: Any
+        first, *others = self.layers
+        h = csr.linear(input, first.weight, first.bias) if csr.is_csr(input) else first(input)
+        for layer in others:
+            h = F.relu(h)
             if self.training and self.dropout > 0:
                 h = drop(h, self.dropout)
-        return last(h)
+            h = layer(h)
+        return h
 
 
 def drop(h: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
@@ -99,6 +106,9 @@ class StackedMLP(nn.Module):
     class_dim = 1
     """Where its output has the classes."""
 
+    accepts_sparse = True
+    """Whether a batch may be a tuple of CSR tensors, one per stream."""
+
     def __init__(self, nets: Sequence[FocalMLP], n_streams: int = 1) -> None:
         super().__init__()
         layers = list(zip(*(net.layers for net in nets), strict=True))
@@ -117,14 +127,26 @@ class StackedMLP(nn.Module):
         self.register_buffer("threshold", dropout.to(torch.float32)[:, None, None])
         self.register_buffer("kept", (1 - dropout).to(dtype)[:, None, None])
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Logits (M, C, B) of one batch per stream (S, B, D)."""
-        if not (self.training and self.dropout):
-            return _StackedLayers.apply(input.transpose(1, 2), *self.weights, *self.biases)
-        h = _first_layer(input.transpose(1, 2), self.weights[0], self.biases[0])
+    def forward(self, input: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits (M, C, B) of one batch per stream: (S, B, D), or S CSR tensors (B, D)."""
+        drops = self.training and self.dropout
+        if isinstance(input, torch.Tensor):
+            if not drops:
+                return _StackedLayers.apply(input.transpose(1, 2), *self.weights, *self.biases)
+            h = _first_layer(input.transpose(1, 2), self.weights[0], self.biases[0])
+        else:
+            h = torch.cat([self._first_of(s, part) for s, part in enumerate(input)])
         for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
-            h = torch.baddbmm(bias, weight, self._drop(F.relu(h)))
+            h = F.relu(h)
+            h = torch.baddbmm(bias, weight, self._drop(h) if drops else h)
         return h
+
+    def _first_of(self, stream: int, input: torch.Tensor) -> torch.Tensor:
+        # As in _first_layer, for the nets of one stream and a CSR tensor: (K, out, B).
+        weight = self.weights[0].chunk(self.n_streams)[stream]
+        bias = self.biases[0].chunk(self.n_streams)[stream]
+        wide = csr.linear(input, weight.flatten(0, 1), bias.flatten())
+        return wide.T.reshape(*weight.shape[:2], -1)
 
     def _drop(self, h: torch.Tensor) -> torch.Tensor:
         # The draw of one net alone, shared by all: see `drop`.
@@ -132,12 +154,16 @@ class StackedMLP(nn.Module):
         return h * (draw >= self.threshold) / self.kept
 
     def logits(self, stream: int, input: torch.Tensor) -> torch.Tensor:
-        """Logits (K, B, C) of the nets of one stream for samples (B, D)."""
+        """Logits (K, B, C) of the nets of one stream for samples (B, D), dense or CSR."""
         k = len(self.weights[0]) // self.n_streams
         nets = slice(stream * k, (stream + 1) * k)
-        h = input.T.expand(k, -1, -1)
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            h = torch.baddbmm(bias[nets], weight[nets], F.relu(h) if i else h)
+        (first, shift), *others = zip(self.weights, self.biases, strict=True)
+        if csr.is_csr(input):
+            h = self._first_of(stream, input)
+        else:
+            h = torch.baddbmm(shift[nets], first[nets], input.T.expand(k, -1, -1))
+        for weight, bias in others:
+            h = torch.baddbmm(bias[nets], weight[nets], F.relu(h))
         return h.transpose(1, 2)
 
 

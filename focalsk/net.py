@@ -16,6 +16,7 @@ from skorch.callbacks import (
     PrintLog,
     TrainEndCheckpoint,
 )
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import IterableDataset, Subset
 
 from focalsk.adam import quick_step
@@ -51,7 +52,8 @@ class FocalNet(NeuralNet):
     Parameters
     ----------
     module : torch.nn.Module class, factory or instance
-        Maps a batch (B, ...) to logits (B, C).
+        Maps a batch (B, ...) to logits (B, C). Processes whose `module_` is wrapped in
+        DistributedDataParallel share the batches: see ``examples/several_processes.py``.
     criterion : class, default=FocalLoss
         :class:`~focalsk.FocalLoss` for one class per sample,
         :class:`~focalsk.SigmoidFocalLoss` for binary or multi-label targets; its parameters are
@@ -162,7 +164,8 @@ class FocalNet(NeuralNet):
         if getattr(self, side) is not Batches:
             return super().get_iterator(dataset, training=training)
         batch_size = kwargs.pop("batch_size", self.batch_size)
-        batch_size = len(dataset) if batch_size == -1 else batch_size
+        if batch_size == -1:
+            batch_size = max(1, len(dataset) // (self._process()[1] if training else 1))
         if not isinstance(ours, ArrayDataset):
             if not isinstance(dataset, IterableDataset):
                 kwargs.setdefault("shuffle", training)
@@ -177,8 +180,21 @@ class FocalNet(NeuralNet):
             device=self.device,
             dtype=self._module_dtype(),
             seed=self.random_state,
+            process=self._process() if training else (0, 1),
+            accepts_sparse=self._accepts_sparse(),
             **kwargs,
         )
+
+    def _process(self) -> tuple[int, int]:
+        """Rank and number of the processes that train a DistributedDataParallel module."""
+        if not isinstance(self.module_, DistributedDataParallel):
+            return 0, 1
+        group = self.module_.process_group
+        return group.rank(), group.size()
+
+    def _accepts_sparse(self) -> bool:
+        # Not inherited: the forward of a subclass may do with its input what a CSR tensor cannot.
+        return vars(type(self.module_)).get("accepts_sparse", False)
 
     def _module_dtype(self) -> torch.dtype | None:
         parameters = self.module_.parameters()
@@ -264,7 +280,11 @@ class FocalNet(NeuralNet):
         return len(batch[1])
 
     def _record_loss(self, name: str, losses: list[torch.Tensor], sizes: list[Any]) -> None:
-        values, weights = torch.stack(losses).numpy(force=True), np.asarray(sizes, dtype=float)
+        loss = torch.stack(losses)
+        if self._process()[1] > 1:  # each process has as many samples of a batch
+            torch.distributed.all_reduce(loss, group=self.module_.process_group)
+            loss /= self._process()[1]
+        values, weights = loss.numpy(force=True), np.asarray(sizes, dtype=float)
         mean = (values * weights).sum(axis=0) / weights.sum(axis=0)
         earlier = [row[name] for row in self.history[:-1] if name in row]
         self.history.record(name, mean.tolist())

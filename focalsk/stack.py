@@ -303,7 +303,13 @@ class Stack:
         """Logits (K, n, C) of the nets of a stream for validated samples."""
         self.module.eval()
         rows = max(1, 2**20 // (len(self.streams[stream]) * max(1, int(np.prod(X.shape[1:])))))
-        batches = Batches(ArrayDataset(X), rows, device=self.device, dtype=self.dtype)
+        batches = Batches(
+            ArrayDataset(X),
+            rows,
+            device=self.device,
+            dtype=self.dtype,
+            accepts_sparse=isinstance(self.module, StackedMLP),
+        )
         with torch.no_grad():
             return torch.cat([self.module.logits(stream, batch[0]).cpu() for batch in batches], 1)
 

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
+from focalsk import csr
 from focalsk.batches import ArrayDataset, Batches
 from focalsk.early_stopping import StopTraining
 from focalsk.losses import SigmoidFocalLoss
@@ -43,7 +44,7 @@ class StackBatches:
     """Batches ``(X, y, weight, sizes)`` of a :class:`StackDataset`, with a leading stream axis.
 
     Where the last batches of the streams differ in length, the shorter ones are filled up with
-    samples of weight 0. `sizes` (S,) are the lengths without these.
+    samples of weight 0. `sizes` (S,) are the lengths without these. CSR tensors remain S tensors.
     """
 
     def __init__(self, dataset: StackDataset, **kwargs: Any) -> None:
@@ -56,20 +57,24 @@ class StackBatches:
         for stream in self.streams:
             stream.set_epoch(epoch)
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor | None, ...]]:
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
         for batches in zip(*self.streams, strict=True):
             parts = [list(part) for part in zip(*batches, strict=True)]  # X, y and perhaps weights
             X, y = parts[:2]
             sizes = [len(part) for part in y]
             if len(set(sizes)) > 1:
-                weights = parts[2] if len(parts) > 2 else [x.new_ones(len(x)) for x in X]
+                ones = X[0].new_ones(max(sizes), layout=torch.strided)
+                weights = parts[2] if len(parts) > 2 else [ones[:size] for size in sizes]
                 parts = [[_fill_up(p, max(sizes)) for p in part] for part in (X, y, weights)]
-            stacked = [torch.stack(part) for part in parts]
-            weight = stacked[2] if len(stacked) > 2 else None
-            yield *stacked[:2], weight, torch.tensor(sizes, device=stacked[0].device)
+            stacked = [torch.stack(part) for part in parts[1:]]
+            samples = parts[0] if csr.is_csr(X[0]) else torch.stack(parts[0])
+            weight = stacked[1] if len(stacked) > 1 else None
+            yield samples, stacked[0], weight, torch.tensor(sizes, device=stacked[0].device)
 
 
 def _fill_up(part: torch.Tensor, n_samples: int) -> torch.Tensor:
+    if csr.is_csr(part):
+        return csr.fill_up(part, n_samples)
     return torch.cat([part, part.new_zeros((n_samples - len(part), *part.shape[1:]))])
 
 
@@ -186,6 +191,7 @@ class StackNet(FocalNet):
             shuffle=training,
             device=self.device,
             dtype=self._module_dtype(),
+            accepts_sparse=self._accepts_sparse(),
         )
 
     def _n_samples(self, batch: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "focalsk"
 
 # From the bottom up; a module imports only from the layers below its own.
 LAYERS = [
-    {"margins"},
+    {"margins", "csr"},
     {"arguments"},
     {"losses", "posterior", "class_weight", "modules"},
     {"adam", "batches", "closed_form", "early_stopping"},
