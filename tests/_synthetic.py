@@ -13,7 +13,6 @@ METHODS = {
     "cross-entropy-balanced": (2.9, 1.0),
     "focal-balanced": (3.0, 1.0),
     "smote": (2.0, 3.0),
-    "near-miss": (0.3, 4.0),
     "boosting": (2.5, 1.5),
     "my own <net>": (2.0, 1.0),
 }
@@ -23,8 +22,8 @@ def make_comparison(
     methods=METHODS,
     labels=("fine", "rare & <bad>"),
     shares=(0.8, 0.2),
-    n=400,
-    folds=4,
+    n=300,
+    folds=3,
     repeats=1,
     fail=(),
     tuned=True,

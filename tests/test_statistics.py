@@ -140,7 +140,10 @@ def test_p_values_are_those_of_scikit_posthocs():
 
 
 def test_losses_rank_the_other_way_round():
-    test, mirrored = rank_over_datasets(DEMSAR), rank_over_datasets(-DEMSAR, greater_is_better=False)
+    test, mirrored = (
+        rank_over_datasets(DEMSAR),
+        rank_over_datasets(-DEMSAR, greater_is_better=False),
+    )
     pd.testing.assert_series_equal(test.mean_ranks, mirrored.mean_ranks)
 
 
@@ -207,5 +210,5 @@ def test_equal_methods_have_no_p_value_to_speak_of():
 
 
 def test_unknown_reference_is_refused():
-    with pytest.raises(ValueError, match="reference must be a column of scores. Got 'd' instead"):
+    with pytest.raises(ValueError, match=r"reference must be a column of scores\. Got 'd' instead"):
         win_tie_loss(DEMSAR, "d")
