@@ -187,6 +187,8 @@ def test_names_of_all_methods_lie_apart():
     assert {text.get_text() for text in names} == set(ARMS)
     boxes = [Text.get_window_extent(text) for text in names]
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    markers = [ax.transData.transform(line.get_xydata()) for line in ax.lines]
+    assert not any(box.count_contains(np.concatenate(markers)) for box in boxes)
     assert all(ax.bbox.containsx(box.x0) and ax.bbox.containsx(box.x1) for box in boxes)
 
 

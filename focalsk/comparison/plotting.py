@@ -373,7 +373,8 @@ def _write_names(ax: Any, names: Any, points: NDArray[Any], others: NDArray[Any]
             box = Text.get_window_extent(label)  # of the text without its line
             inside = ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1
             inside = inside and ax.bbox.y0 < box.y0 and box.y1 < ax.bbox.y1
-            if inside and not box.count_overlaps(taken) and not box.count_contains(markers):
+            covers = box.count_overlaps(taken) or box.padded(4).count_contains(markers)
+            if inside and not covers:
                 taken.append(box)
                 break
             label.remove()
