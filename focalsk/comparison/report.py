@@ -19,7 +19,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 from focalsk.comparison.metrics import METRICS
 from focalsk.comparison.plotting import PLOTS, STYLES, draw, family_of, figure_size
 from focalsk.comparison.source import python_source
-from focalsk.comparison.verdict import say_failures, verdict
+from focalsk.comparison.verdict import metric_name, say_failures, verdict
 
 __all__ = ["format_table", "write_html"]
 
@@ -46,7 +46,7 @@ def format_table(comparison: Any, metrics: Iterable[str] | None = None) -> str:
     columns = [
         ["", "method", *seconds.index],
         *(_column(comparison, name, seconds.index) for name in metrics),
-        ["", "fit s", *(f"{value:.2f}" if value < 100 else f"{value:.0f}" for value in seconds)],
+        ["", "fit s", *map(_seconds, seconds)],
     ]
     widths = [max(map(len, column)) for column in columns]
     lines = [
@@ -57,6 +57,10 @@ def format_table(comparison: Any, metrics: Iterable[str] | None = None) -> str:
     foot = f"Mean ± standard deviation over {comparison.n_folds_} folds; * is the best."
     table = "\n".join(line.rstrip() for line in lines)
     return "\n".join([table.lstrip("\n"), "", foot, *say_failures(comparison)])
+
+
+def _seconds(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
 def _column(comparison: Any, name: str, methods: Iterable[str]) -> list[str]:
@@ -82,7 +86,6 @@ def write_html(
 
     template = files("focalsk.comparison").joinpath("report.html").read_text(encoding="utf-8")
     classes, counts = np.unique(comparison.y_, return_counts=True)
-    metric = METRICS[comparison.scoring]
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     kinds = [kind for kind in PLOTS if kind != "cost" or len(classes) == 2]
     text = page.render(
@@ -92,8 +95,6 @@ def write_html(
         facts=_facts(comparison),
         counts=[(name, n, n / counts.sum()) for name, n in zip(classes, counts, strict=True)],
         table=_table(comparison),
-        scoring=metric.label,
-        decided=metric.scorer in ("balanced_accuracy", "f1_macro") or "mcc" in comparison.scoring,
         figures=[(kind, _picture(comparison, kind), _CAPTIONS[kind]) for kind in kinds],
         source=_source(comparison),
         best=comparison.best_,
@@ -113,7 +114,7 @@ def _facts(comparison: Any) -> dict[str, str]:
         "Samples": str(len(comparison.y_)),
         "Methods": str(len(comparison.estimators_)),
         "Folds": folds,
-        "Ranked by": METRICS[comparison.scoring].label,
+        "Ranked by": metric_name(comparison),
         "Seed": "not noted" if comparison.random_state is None else str(comparison.random_state),
         "Versions": f"Python {platform.python_version()}, {versions}",
     }
@@ -134,7 +135,7 @@ def _table(comparison: Any) -> dict[str, Any]:
                 "family": family,
                 "color": STYLES[family][0],
                 "cells": cells,
-                "seconds": "" if np.isnan(row["fit_seconds"]) else f"{row['fit_seconds']:.2g}",
+                "seconds": _seconds(row["fit_seconds"]),
                 "failed": row["failed"],
             }
         )
@@ -146,7 +147,8 @@ def _table(comparison: Any) -> dict[str, Any]:
         }
         for name in summaries
     ]
-    return {"headings": headings, "rows": rows}
+    families = {row["family"]: row["color"] for row in rows}
+    return {"headings": headings, "rows": rows, "families": families}
 
 
 def _cell(summary: pd.DataFrame, method: str) -> Mapping[str, Any]:

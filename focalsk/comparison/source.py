@@ -15,7 +15,7 @@ from sklearn.metrics import make_scorer
 
 __all__ = ["python_source"]
 
-_WIDTH = 72
+_WIDTH = 64
 
 
 def python_source(estimator: Any, name: str = "model") -> str:
@@ -129,12 +129,20 @@ def _write(value: Any, names: _Names) -> str:
         return json.dumps(value)  # as Python writes it, in double quotes
     if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
-    # The rest is a plain value, or a splitter or a scorer, whose repr is a call.
-    score = getattr(value, "_score_func", None)
-    for used in [type(value)] if score is None else [make_scorer, score]:
-        if used.__module__ != "builtins":
-            names.of(used)
+    if hasattr(value, "_score_func"):
+        return _write_scorer(value, names)
+    if type(value).__module__ != "builtins":  # a splitter, say, whose repr is a call
+        names.of(type(value))
     return repr(value)
+
+
+def _write_scorer(scorer: Any, names: _Names) -> str:
+    # Its own repr leaves the quotes of texts out.
+    settings = {"response_method": scorer._response_method, **scorer._kwargs}
+    if scorer._sign < 0:
+        settings["greater_is_better"] = False
+    items = [f"{name}={_write(value, names)}" for name, value in settings.items()]
+    return _join(f"{names.of(make_scorer)}(", [_write(scorer._score_func, names), *items], ")")
 
 
 def _write_estimator(estimator: Any, names: _Names) -> str:

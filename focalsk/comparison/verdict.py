@@ -10,7 +10,7 @@ from focalsk.comparison.metrics import METRICS, expected_calibration_error
 from focalsk.comparison.plotting import family_of, positive_class
 from focalsk.comparison.statistics import holm
 
-__all__ = ["calibration_limit", "say_failures", "verdict"]
+__all__ = ["calibration_limit", "metric_name", "say_failures", "verdict"]
 
 _LEVEL = 0.05
 
@@ -98,17 +98,17 @@ def say_failures(comparison: Any) -> list[str]:
 def _say_best(comparison: Any) -> str:
     summary = comparison.summary()
     first, tested = summary.iloc[0], summary["p_value"].dropna()
-    interval = (
-        ""
-        if np.isnan(first["low"])
-        else f" (95 % interval {first['low']:.3f} to {first['high']:.3f})"
-    )
-    said = f"By {_name(comparison)}, {comparison.best_} is best: {first['mean']:.3f}{interval}."
+    said = f"By {metric_name(comparison)}, {comparison.best_} is best: {first['mean']:.3f}"
+    if np.isfinite(first["low"]):
+        said += f" (95 % interval {first['low']:.3f} to {first['high']:.3f})"
+    said += "."
     if tested.empty:
         return said
     close = [name for name, p_value in tested.items() if p_value >= _LEVEL]
     if not close:
         return f"{said} All of the other {len(tested)} are significantly worse."
+    if comparison.n_folds_ < 10:
+        said = f"{said} {comparison.n_folds_} folds tell only large differences from luck."
     if len(close) == len(tested):
         return f"{said} None of the other {len(tested)} is significantly worse."
     return (
@@ -117,7 +117,8 @@ def _say_best(comparison: Any) -> str:
     )
 
 
-def _name(comparison: Any) -> str:
+def metric_name(comparison: Any) -> str:
+    """Name of the metric that ranks, in words or by its usual letters."""
     name = comparison.scoring.replace("_", " ")
     return METRICS[comparison.scoring].label if len(name) < 8 else name
 
@@ -150,7 +151,7 @@ def _say_versus(comparison: Any, what: str, group: list[str], reference: str) ->
         for start, part in parts.items()
         if len(part)
     )
-    return f"{what} against {reference} of the same network, by {_name(comparison)}: {said}."
+    return f"{what} against {reference} of the same network, by {metric_name(comparison)}: {said}."
 
 
 def _say_calibration(comparison: Any) -> str:
