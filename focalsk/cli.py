@@ -247,6 +247,7 @@ def _predict(args: argparse.Namespace) -> None:
     import numpy as np
 
     from focalsk.files import parse_frame, read_frame
+    from focalsk.tables import some
 
     rows = read_frame(args.data)
     columns = model["columns"]
@@ -254,7 +255,7 @@ def _predict(args: argparse.Namespace) -> None:
     needed = columns.numeric + strings
     absent = [repr(name) for name in needed if name not in rows]
     if absent:
-        raise ValueError(f"{args.data} lacks columns of the model: {', '.join(absent)}")
+        raise ValueError(f"{args.data} lacks columns of the model: {some(absent)}")
     X = parse_frame(rows[needed], strings=strings)
     estimator = model["estimator"]
     added = {"prediction": estimator.predict(X)}

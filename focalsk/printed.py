@@ -64,10 +64,11 @@ def format_table(comparison: Comparison) -> str:
     -------
     str
         A line for each method: mean of the metric that ranks, with its interval; mean rank;
-        p-value against the best; ranking, decisions and calibration; seconds to fit.
+        p-value against the best; means of a metric of ranking, of decisions and of calibration;
+        seconds to fit.
     """
     summary = comparison.summary()
-    others = ["average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "ece"]
+    others = ["average_precision", "balanced_accuracy_tuned", "ece"]
     others = [name for name in others if name != comparison.scoring]
     means = {name: comparison.summary(name)["mean"] for name in others}
     label = METRICS[comparison.scoring].label
