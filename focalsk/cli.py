@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -169,7 +170,10 @@ def _at_least(low: int) -> Callable[[str], int]:
 
 
 def _compare(args: argparse.Namespace) -> None:
-    _check_writable(args.report)
+    if args.report is not None:
+        _check_writable(args.report)
+        if find_spec("matplotlib") is None:
+            raise ImportError("A report needs matplotlib: pip install 'focalsk[plot]'")
     if args.checkpoint is not None:
         Path(args.checkpoint).mkdir(parents=True, exist_ok=True)
     X, y, facts = _read(args)
@@ -325,10 +329,8 @@ def _network(args: argparse.Namespace) -> Any:
     )
 
 
-def _check_writable(path: str | None) -> None:
+def _check_writable(path: str) -> None:
     """Find out before the hours of work."""
-    if path is None:
-        return
     there = os.path.exists(path)
     with open(path, "ab"):
         pass

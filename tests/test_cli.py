@@ -109,6 +109,14 @@ def test_compare_writes_the_report(data, tmp_path, capsys):
     assert f"Report: {report}" in capsys.readouterr().out
 
 
+def test_report_without_matplotlib_is_refused_before_the_work(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("focalsk.cli.find_spec", lambda name: None)
+    report = tmp_path / "report.html"
+    line = refused(capsys, "compare", data, "--target", "default", "--report", report)
+    assert "pip install 'focalsk[plot]'" in line
+    assert not report.exists()
+
+
 def test_one_class_against_the_rest_is_the_positive_one(capsys):
     arguments = ["--methods", "cross-entropy", "--max-rows", "60", *QUICKLY]
     assert run("compare", "iris", "--positive", "setosa", *arguments) == 0
