@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,8 +17,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from focalsk.comparison import Comparison
 
 __all__ = ["main"]
 
@@ -171,11 +170,15 @@ def _at_least(low: int) -> Callable[[str], int]:
 
 
 def _compare(args: argparse.Namespace) -> None:
-    _check_writable(args.report)
+    if args.report is not None:
+        _check_writable(args.report)
+        if find_spec("matplotlib") is None:
+            raise ImportError("A report needs matplotlib: pip install 'focalsk[plot]'")
     if args.checkpoint is not None:
         Path(args.checkpoint).mkdir(parents=True, exist_ok=True)
     X, y, facts = _read(args)
     from focalsk.comparison import compare_resampling
+    from focalsk.printed import format_table, verdict
 
     print(*facts, "", sep="\n", flush=True)
     comparison = compare_resampling(
@@ -191,7 +194,7 @@ def _compare(args: argparse.Namespace) -> None:
         checkpoint=args.checkpoint,
         progress=not args.quiet,
     )
-    print(_table(comparison), "", *_verdict(comparison), sep="\n")
+    print(format_table(comparison), "", *verdict(comparison), sep="\n")
     if args.report is not None:
         comparison.to_html(args.report, title=f"Methods compared on {args.data}", notes=facts)
         print(f"Report: {args.report}")
@@ -247,7 +250,8 @@ def _predict(args: argparse.Namespace) -> None:
     _check_writable(args.output)
     import numpy as np
 
-    from focalsk.tables import parse_frame, read_frame
+    from focalsk.files import parse_frame, read_frame
+    from focalsk.tables import some
 
     rows = read_frame(args.data)
     columns = model["columns"]
@@ -255,7 +259,7 @@ def _predict(args: argparse.Namespace) -> None:
     needed = columns.numeric + strings
     absent = [repr(name) for name in needed if name not in rows]
     if absent:
-        raise ValueError(f"{args.data} lacks columns of the model: {', '.join(absent)}")
+        raise ValueError(f"{args.data} lacks columns of the model: {some(absent)}")
     X = parse_frame(rows[needed], strings=strings)
     estimator = model["estimator"]
     added = {"prediction": estimator.predict(X)}
@@ -277,7 +281,9 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, list[str]
     from sklearn.model_selection import train_test_split
 
     from focalsk.comparison import METRICS
-    from focalsk.tables import infer_columns, read_table
+    from focalsk.files import read_table
+    from focalsk.printed import describe
+    from focalsk.tables import infer_columns
 
     if args.scoring not in METRICS:
         raise ValueError(f"No metric {args.scoring!r}. There are: {', '.join(METRICS)}.")
@@ -294,7 +300,7 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, list[str]
         )
     columns = infer_columns(X)
     classes, counts = np.unique(y, return_counts=True)
-    facts = _facts(args.data, columns, classes, counts)
+    facts = describe(args.data, columns, classes, counts)
     if len(classes) == 2 and counts[1] > counts[0] and not args.quiet and "positive" in args:
         _note(
             f"metrics of one class are about {classes[1]}, the frequent one; "
@@ -315,39 +321,16 @@ def _one_against_rest(y: np.ndarray, positive: str | None) -> np.ndarray:
     return np.where(is_positive, positive, f" not {positive}")  # the blank makes it the first
 
 
-def _facts(source: str, columns: Any, classes: np.ndarray, counts: np.ndarray) -> list[str]:
-    kinds = {
-        "numeric": columns.numeric,
-        "categorical": columns.categorical,
-        "text": columns.text,
-    }
-    of = ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items() if names)
-    shares = counts / counts.sum()
-    largest = sorted(zip(counts, classes, shares, strict=True), key=lambda row: -row[0])
-    shown = ", ".join(f"{str(k).strip()} {n} ({share:.1%})" for n, k, share in largest[:10])
-    facts = [
-        f"{source}: {counts.sum()} rows; columns: {of}",
-        f"Classes: {shown}" + (f" and {len(classes) - 10} more" if len(classes) > 10 else ""),
-    ]
-    if columns.dropped:
-        reasons = [f"{name} ({reason})" for name, reason in columns.dropped.items()]
-        more = f" and {len(reasons) - 10} more" if len(reasons) > 10 else ""
-        facts.append(f"Columns left out: {', '.join(reasons[:10])}{more}")
-    return facts
-
-
 def _network(args: argparse.Namespace) -> Any:
-    from focalsk import FocalNetClassifier
+    from focalsk.classifier import FocalNetClassifier
 
     return (
         FocalNetClassifier() if args.epochs is None else FocalNetClassifier(max_epochs=args.epochs)
     )
 
 
-def _check_writable(path: str | None) -> None:
+def _check_writable(path: str) -> None:
     """Find out before the hours of work."""
-    if path is None:
-        return
     there = os.path.exists(path)
     with open(path, "ab"):
         pass
@@ -405,73 +388,3 @@ def _notes(quiet: bool) -> Iterator[None]:
     for warning in caught:
         if not quiet and warning.category is UserWarning:
             _note(warning.message)
-
-
-# What was found ---------------------------------------------------------------------------------
-
-
-def _table(comparison: Comparison) -> str:
-    """The summary in less than 100 columns."""
-    from focalsk.comparison import METRICS
-
-    summary = comparison.summary()
-    others = ["average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "ece"]
-    others = [name for name in others if name != comparison.scoring]
-    means = {name: comparison.summary(name)["mean"] for name in others}
-    label = METRICS[comparison.scoring].label
-    header = ["method", f"{label} [95 % interval]", "rank", "p"]
-    rows = [[*header, *(METRICS[name].label for name in others), "seconds"]]
-    for name, row in summary.iterrows():
-        interval = f" [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] == row["low"] else ""
-        rows.append(
-            [
-                str(name),
-                f"{row['mean']:.3f}{interval}",
-                _number(row["rank"], ".1f"),
-                _number(row["p_value"], ".3f"),
-                *(f"{means[other][name]:.3f}" for other in others),
-                f"{row['fit_seconds']:.1f}",
-            ]
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in rows
-    )
-
-
-def _number(value: float, form: str) -> str:
-    return format(value, form) if value == value else "-"
-
-
-def _verdict(comparison: Comparison) -> Iterator[str]:
-    """What to make of the table."""
-    from focalsk.comparison import METRICS
-
-    summary, best = comparison.summary(), comparison.best_
-    label = METRICS[comparison.scoring].label
-    others = summary.drop(index=best)
-    if len(others):
-        yield f"Recommended: {best}, the best mean {label} of {len(summary)} methods."
-        tied = others[others["p_value"] >= 0.05]
-        faster = tied[tied["fit_seconds"] < summary.loc[best, "fit_seconds"]]
-        if others["p_value"].isna().all():
-            yield "One fold alone says nothing of significance."
-        elif len(faster):
-            yield (
-                f"Its lead over {_some(faster.index)} is not significant, and they train faster: "
-                "the simplest of them may do."
-            )
-        elif len(tied):
-            yield f"Its lead over {_some(tied.index)} is not significant."
-        else:
-            yield "It is significantly better than the others."
-    for name, failures in comparison.failures_.groupby("method", sort=False):
-        yield f"Failed: {name} on {len(failures)} folds with {failures['error'].iloc[0]}"
-
-
-def _some(names: Any) -> str:
-    names = list(names)
-    if len(names) > 5:
-        return f"{', '.join(names[:4])} and {len(names) - 4} others"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

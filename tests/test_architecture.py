@@ -25,6 +25,7 @@ LAYERS = [
     {"stack"},
     {"search"},
     {"model_selection", "tables"},
+    {"files"},
     {"metrics", "decisions", "statistics", "source"},  # from here on in focalsk.comparison
     {"arms", "running"},
     {"plotting"},
@@ -33,6 +34,7 @@ LAYERS = [
     {"results"},
     {"resampling"},
     {"comparison"},  # its public names
+    {"printed"},
     {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -1,0 +1,290 @@
+"""The command line: a table in, answers out, and one clear line for what is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+import focalsk.comparison
+from focalsk.cli import main
+from focalsk.files import read_table
+
+QUICKLY = ["--folds", "2", "--epochs", "2", "--jobs", "1"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A semicolon file as spreadsheets write it."""
+    rng = np.random.default_rng(0)
+    n = 80
+    amount = rng.normal(100, 30, n).round(2)
+    frame = pd.DataFrame(
+        {
+            "nr": range(1, n + 1),
+            "amount": [str(value).replace(".", ",") for value in amount],
+            "job": rng.choice(["cook", "smith", "?"], n),
+            "zip": [f"0{i % 9}A" for i in range(n)],
+            "since": pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d"),
+            "unit": "EUR",
+            "default": np.where(amount > 115, "yes", "no"),
+        }
+    )
+    frame.loc[0, "default"] = ""
+    path = tmp_path_factory.mktemp("cli") / "data.csv"
+    frame.to_csv(path, sep=";", index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    path = data.with_name("model.joblib")
+    arguments = ["fit", data, "--target", "default", "--method", "smote", "--epochs", "2"]
+    assert run(*arguments, "-o", path) == 0
+    return path
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def refused(capsys, *arguments):
+    """The one line that was printed to say what is wrong."""
+    capsys.readouterr()
+    try:
+        code = run(*arguments)
+    except SystemExit as error:  # argparse's way
+        code = error.code
+    lines = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert len(lines) == 1
+    assert lines[0].startswith("focalsk: error: ")
+    return lines[0]
+
+
+# Compare ----------------------------------------------------------------------------------------
+
+
+def test_compare_says_what_it_found_and_what_to_take(data, capsys):
+    arguments = ["--methods", "cross-entropy,smote", *QUICKLY]
+    assert run("compare", data, "--target", "default", *arguments) == 0
+    out, err = capsys.readouterr()
+    assert "79 rows; columns: 2 numeric, 2 categorical" in out
+    assert "Classes: no: " in out
+    assert "Columns left out: nr (row numbers), unit (constant)" in out
+    assert "Recommended: " in out
+    assert max(map(len, out.splitlines()[4:])) <= 100
+    assert "focalsk: note: Rows without a value of 'default', left out: 1" in err
+    assert "4/4" in err  # the bar
+
+
+def test_quiet_is_quiet_and_the_table_is_the_same_as_from_python(capsys):
+    arguments = ["--methods", "cross-entropy", "--seed", "3", "--quiet", *QUICKLY]
+    assert run("compare", "iris", "--scoring", "mcc", *arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    X, y = read_table("iris")
+    comparison = focalsk.comparison.compare_resampling(
+        X,
+        y,
+        estimator=focalsk.FocalNetClassifier(max_epochs=2),
+        methods=["cross-entropy"],
+        scoring="mcc",
+        cv=2,
+        random_state=3,
+    )
+    assert f"{comparison.summary()['mean'].iloc[0]:.3f} [" in out
+
+
+def test_compare_writes_the_report(data, tmp_path, capsys):
+    report = tmp_path / "report.html"
+    arguments = ["--methods", "cross-entropy", "--report", report, *QUICKLY]
+    assert run("compare", data, "--target", "default", *arguments) == 0
+    text = report.read_text(encoding="utf-8")
+    assert "Methods compared on" in text
+    assert "row numbers" in text
+    assert f"Report: {report}" in capsys.readouterr().out
+
+
+def test_report_without_matplotlib_is_refused_before_the_work(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("focalsk.cli.find_spec", lambda name: None)
+    report = tmp_path / "report.html"
+    line = refused(capsys, "compare", data, "--target", "default", "--report", report)
+    assert "pip install 'focalsk[plot]'" in line
+    assert not report.exists()
+
+
+def test_one_class_against_the_rest_is_the_positive_one(capsys):
+    arguments = ["--methods", "cross-entropy", "--max-rows", "60", *QUICKLY]
+    assert run("compare", "iris", "--positive", "setosa", *arguments) == 0
+    out, err = capsys.readouterr()
+    assert "Classes: not setosa: 40 (66.7%), setosa: 20 (33.3%)" in out
+    assert "--positive" not in err
+
+
+def test_frequent_positive_class_is_remarked(data, tmp_path, capsys):
+    path = tmp_path / "turned.csv"
+    path.write_text(data.read_text().replace("yes", "alas"))
+    assert run("compare", path, "--target", "default", "--methods", "cross-entropy", *QUICKLY) == 0
+    assert "--positive alas makes them about alas" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "nope"], "No column 'nope' in"),
+        ([], "needs the name of its target column"),
+        (["--target", "unit"], "one class only: EUR"),
+        (["--target", "default", "--scoring", "nope"], "No metric 'nope'"),
+        (["--target", "default", "--methods", "nope"], "Got 'nope'"),
+        (["--target", "default", "--folds", "1"], "at least 2"),
+        (["--target", "default", "--folds", "60"], "60 folds"),
+        (["--target", "default", "--positive", "nope"], "No class 'nope'. There are: no, yes."),
+        (["--target", "default", "--report", "/nowhere/r.html"], "No such file or directory"),
+        (["--target", "default", "--report", "/"], "Is a directory"),
+        (["--target", "default", "--nope"], "unrecognized arguments"),
+    ],
+)
+def test_bad_arguments_get_one_line(data, capsys, arguments, message):
+    assert message in refused(capsys, "compare", data, "--quiet", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "it is empty"),
+        ("a,y\n1,2,3\n", "more fields than its header"),
+        ("a,y\ninf,0\n1,1\n2,1\n", "'a' holds infinite"),
+        ("a,b,y\n1,,0\n1,,1\n", "No column is of use: 'a' (constant), 'b' (all missing)"),
+        ("a,y\n1,0.5\n2,1.5\n", "regression"),
+    ],
+)
+def test_bad_tables_get_one_line(tmp_path, capsys, text, message):
+    path = tmp_path / "data.csv"
+    path.write_text(text)
+    assert message in refused(capsys, "compare", path, "--target", "y", "--folds", "2")
+
+
+def test_interruption_gets_one_line(data, tmp_path, capsys, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(focalsk.comparison, "compare_resampling", interrupt)
+    folder = tmp_path / "kept"
+    assert run("compare", data, "--target", "default", "-q", "--checkpoint", folder) == 130
+    assert capsys.readouterr().err.strip() == (
+        "focalsk: interrupted; the same command goes on from where it was"
+    )
+    assert folder.is_dir()
+
+
+# Fit and predict --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["scored.csv", "scored.parquet"])
+def test_predictions_are_those_of_the_model_beside_the_rows_as_they_were(
+    data, model, tmp_path, name
+):
+    rows = pd.read_csv(data, sep=";", dtype=str, keep_default_na=False)
+    rows.loc[:2, "job"] = ["astronaut", "NA", ""]  # unseen and missing
+    new, output = tmp_path / "new.csv", tmp_path / name
+    new_rows = rows.drop(columns=["default", "unit"]).assign(extra="as it was")
+    new_rows.to_csv(new, sep=";", index=False)
+    assert run("predict", model, new, "-o", output) == 0
+    if name.endswith("parquet"):
+        scored = pd.read_parquet(output)
+    else:
+        scored = pd.read_csv(output, sep=";", dtype=str, keep_default_na=False)
+    pd.testing.assert_frame_equal(scored[list(new_rows)], new_rows, check_dtype=False)
+    proba = scored[["proba_no", "proba_yes"]].astype(float).to_numpy()
+    assert proba.sum(axis=1) == pytest.approx(1)
+    assert set(scored["prediction"]) <= {"no", "yes"}
+
+
+def test_model_is_the_method_fitted_to_all_rows(data, model):
+    with pytest.warns(UserWarning, match="left out: 1"):
+        X, y = read_table(data, "default")
+    saved = joblib.load(model)
+    assert saved["classes"].tolist() == ["no", "yes"]
+    assert saved["target"] == "default"
+    assert saved["columns"].dropped == {"nr": "row numbers", "unit": "constant"}
+    comparison = focalsk.comparison.compare_resampling(
+        X,
+        y,
+        estimator=focalsk.FocalNetClassifier(max_epochs=2),
+        methods=["smote"],
+        random_state=0,
+        cv=2,
+    )
+    compared = clone(comparison.estimators_["smote"]).fit(X, y)
+    proba = saved["estimator"].predict_proba(X)
+    np.testing.assert_array_equal(proba, compared.predict_proba(X))
+
+
+def test_older_predictions_are_replaced_with_a_note(data, model, tmp_path, capsys):
+    output = tmp_path / "scored.csv"
+    assert run("predict", model, data, "-o", output) == 0
+    first = output.read_text()
+    capsys.readouterr()
+    assert run("predict", model, output, "-o", output) == 0
+    assert output.read_text() == first
+    assert "replaced the columns prediction, proba_no, proba_yes" in capsys.readouterr().err
+
+
+def test_what_cannot_be_predicted_gets_one_line(data, model, tmp_path, capsys):
+    output = tmp_path / "scored.csv"
+    other = tmp_path / "other.csv"
+    other.write_text("amount;job;since\n1;cook;2020-01-01\n")
+    line = refused(capsys, "predict", model, other, "-o", output)
+    assert "other.csv lacks columns of the model: 'zip'" in line
+    other.write_text("amount;job;since;zip\nmuch;cook;2020-01-01;00A\n")
+    line = refused(capsys, "predict", model, other, "-o", output)
+    assert "Column 'amount' must hold numbers. Got 'much' instead." in line
+    assert "is no model" in refused(capsys, "predict", data, data, "-o", output)
+    joblib.dump({"some": "thing"}, other)
+    assert "is no model" in refused(capsys, "predict", other, data, "-o", output)
+    assert "No such file" in refused(capsys, "predict", tmp_path / "no", data, "-o", output)
+    assert not output.exists()
+
+
+def test_model_of_other_versions_is_remarked(data, model, tmp_path, capsys):
+    saved = joblib.load(model)
+    saved["versions"]["scikit-learn"] = "0.1"
+    joblib.dump(saved, tmp_path / "old.joblib")
+    assert run("predict", tmp_path / "old.joblib", data, "-o", tmp_path / "scored.csv") == 0
+    assert "was trained with scikit-learn 0.1" in capsys.readouterr().err
+
+
+def test_unknown_method_and_unwritable_model_are_refused_before_the_work(data, tmp_path, capsys):
+    common = ["fit", data, "-q", "--target", "default"]
+    line = refused(capsys, *common, "-o", tmp_path / "m", "--method", "quick")
+    assert "No method 'quick'. There are: cross-entropy, " in line
+    assert "No such file or directory" in refused(capsys, *common, "-o", tmp_path / "no" / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+# The process ------------------------------------------------------------------------------------
+
+
+def test_help_loads_nothing_heavy():
+    code = """
+import sys
+import focalsk.cli, focalsk.__main__
+try:
+    focalsk.cli.main(["--help"])
+finally:
+    print(*sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "compare" in done.stdout
+    assert not {"torch", "pandas", "sklearn", "numpy"} & set(done.stdout.split())
