@@ -182,7 +182,7 @@ def test_names_of_all_methods_lie_apart():
     # As crowded as real results: many methods between two clusters.
     rng = np.random.default_rng(0)
     methods = {name: (rng.uniform(1, 2), rng.uniform(0.5, 4)) for name in ARMS}
-    ax = drawn(make_comparison(methods, n=200, folds=2), "trade-off")
+    ax = drawn(make_comparison(methods, n=100, folds=2), "trade-off")
     names = [text for text in ax.texts if isinstance(text, Annotation)]
     assert {text.get_text() for text in names} == set(ARMS)
     boxes = [Text.get_window_extent(text) for text in names]

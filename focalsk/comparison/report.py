@@ -155,7 +155,8 @@ def _cell(summary: pd.DataFrame, method: str) -> Mapping[str, Any]:
     row = summary.loc[method]
     if np.isnan(row["mean"]):
         return {"text": "–", "title": "failed", "kind": "worse"}
-    kind = "best" if method == summary.index[0] else "worse" if row["p_value"] < _LEVEL else ""
+    best = row["mean"] == summary["mean"].iloc[0]
+    kind = "best" if best else "worse" if row["p_value"] < _LEVEL else ""
     title = "" if np.isnan(row["low"]) else f"95 % interval {row['low']:.3f} to {row['high']:.3f}"
     return {"text": f"{row['mean']:.3f}", "title": title, "kind": kind}
 

@@ -69,7 +69,7 @@ def calibration_limit(
     Examples
     --------
     >>> import numpy as np
-    >>> from focalsk.comparison.report import calibration_limit
+    >>> from focalsk.comparison.verdict import calibration_limit
     >>> proba = np.full((400, 2), 0.5)
     >>> round(calibration_limit(proba, np.array([0, 1])), 2)  # 1.96 standard errors
     0.05
