@@ -67,7 +67,7 @@ def format_table(comparison: Comparison) -> str:
         p-value against the best; means of a metric of ranking, of decisions and of calibration;
         seconds to fit.
     """
-    summary = comparison.summary()
+    summary = comparison.summary().dropna(subset="mean")  # some may have failed everywhere
     others = ["average_precision", "balanced_accuracy_tuned", "ece"]
     others = [name for name in others if name != comparison.scoring]
     means = {name: comparison.summary(name)["mean"] for name in others}
@@ -110,7 +110,7 @@ def verdict(comparison: Comparison) -> Iterator[str]:
     str
         Which method is best, whether that is significant, and which failed.
     """
-    summary, best = comparison.summary(), comparison.best_
+    summary, best = comparison.summary().dropna(subset="mean"), comparison.best_
     label = METRICS[comparison.scoring].label
     tested = summary.dropna(subset="p_value")
     if len(summary) > 1:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
 
 from focalsk.comparison import METRICS, Comparison
 from focalsk.comparison.running import Failure, FoldPrediction
@@ -35,7 +36,8 @@ def comparison(noise, seconds=None, failures=(), scoring="average_precision"):
     outcomes += [
         Failure(name, 0, fold, "ValueError: too few") for name in failures for fold in (0, 1)
     ]
-    return Comparison(outcomes, Y, {}, scoring)
+    methods = [*noise, *failures]
+    return Comparison(outcomes, Y, dict.fromkeys(methods, DummyClassifier()), scoring)
 
 
 def test_table_is_described():
@@ -75,5 +77,7 @@ def test_significance_is_claimed_only_where_it_is():
 
 
 def test_failures_are_named_and_a_single_method_is_not_recommended():
-    said = list(verdict(comparison({"only": 0.1}, failures=["smote"])))
+    found = comparison({"only": 0.1}, failures=["smote"])
+    assert [line.split()[0] for line in format_table(found).splitlines()] == ["method", "only"]
+    said = list(verdict(found))
     assert said == ["Failed: smote on 2 folds, ValueError: too few"]
