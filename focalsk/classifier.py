@@ -449,7 +449,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             return np.log(self.predict_proba(X))
 
     def _logits(self, X: Any) -> torch.Tensor:
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         return self.net_.forward(check_X(self, X))
 
     def _net_gamma(self) -> Any:
