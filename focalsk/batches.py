@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch.utils.data import Subset
 
 from focalsk import csr
 
-__all__ = ["ArrayDataset", "Batches", "seeded"]
+__all__ = ["ArrayDataset", "Batches", "as_tensor", "in_blocks", "seeded"]
 
 # What a seed is used for: its streams are told apart by these.
 WEIGHTS, EPOCH, ORDER = 1, 2, 3
@@ -24,6 +24,9 @@ WEIGHTS, EPOCH, ORDER = 1, 2, 3
 # How many values one gather or one evaluation batch takes at most: large enough to make the cost
 # per call vanish, small enough to stay in a processor's cache.
 _BLOCK_VALUES = 2**19
+
+# The same where a few operations in a row make as many values again each.
+_CACHED_VALUES = 2**16
 
 # From how many features on, and up to which share of non-zeros, a layer that reads these only is
 # quicker than a dense one: see benchmarks/memory.py.
@@ -91,10 +94,10 @@ class ArrayDataset(Dataset):
     """
 
     def __init__(self, X: Any, y: Any = None, sample_weight: Any = None) -> None:
-        self.X = X if sparse.issparse(X) else _as_tensor(X)
+        self.X = X if sparse.issparse(X) else as_tensor(X)
         n_samples = self.X.shape[0]
-        self.y = torch.zeros(1, dtype=torch.int64).expand(n_samples) if y is None else _as_tensor(y)
-        self.weight = None if sample_weight is None else _as_tensor(sample_weight)
+        self.y = torch.zeros(1, dtype=torch.int64).expand(n_samples) if y is None else as_tensor(y)
+        self.weight = None if sample_weight is None else as_tensor(sample_weight)
         for name, values in (("y", self.y), ("sample_weight", self.weight)):
             if values is not None and len(values) != n_samples:
                 raise ValueError(
@@ -133,13 +136,17 @@ class ArrayDataset(Dataset):
         return ArrayDataset(self.X.to(device), self.y.to(device), weight)
 
 
-def _as_tensor(values: Any) -> torch.Tensor:
+def as_tensor(values: Any) -> torch.Tensor:
+    """An array as a tensor that shares its memory."""
     if isinstance(values, torch.Tensor):
         return values
+    values = np.asarray(values)
+    if values.flags.writeable:
+        return torch.as_tensor(values)
     with warnings.catch_warnings():
         # A read-only array (a memory map, joblib's shared data) is only ever read here.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.as_tensor(np.asarray(values))
+        return torch.as_tensor(values)
 
 
 def _take(values: Any, index: torch.Tensor | slice, keep_sparse: bool = False) -> torch.Tensor:
@@ -158,6 +165,14 @@ def _is_better_sparse(X: Any) -> bool:
 
 def _cut(part: torch.Tensor, n_samples: int) -> Iterable[torch.Tensor]:
     return csr.split(part, n_samples) if csr.is_csr(part) else part.split(n_samples)
+
+
+def in_blocks(function: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+    """A function of rows that treats each by itself, applied to a cacheful of them at a time."""
+    n_rows = max(1, _CACHED_VALUES // max(1, rows[:1].numel()))
+    if len(rows) <= n_rows:
+        return function(rows)
+    return torch.cat([function(block) for block in rows.split(n_rows)])
 
 
 class Batches:

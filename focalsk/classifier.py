@@ -26,8 +26,6 @@ from focalsk.reading import check_X, check_X_y, read_samples, weigh
 
 __all__ = ["FocalNetClassifier"]
 
-_BLOCK_SAMPLES = 2**16  # that are turned from logits into answers at a time
-
 
 class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     """Neural network trained with focal loss, for imbalanced classes.
@@ -409,7 +407,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             labels; else one score per class. Their sigmoid or softmax (normalised over the
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
-        return self._answer(X, lambda logits: self._head.scores(logits, self._net_gamma()))
+        return self._head.scores(self._logits(X), self._net_gamma()).numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -439,12 +437,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             In the order of ``classes_``; the rows sum to one unless they are labels.
         """
-        return self._answer(
-            X,
-            lambda logits: self._head.probabilities(
-                logits, self._net_gamma(), self.alpha_, self.proba
-            ),
-        )
+        logits, gamma = self._logits(X), self._net_gamma()
+        return self._head.probabilities(logits, gamma, self.alpha_, self.proba).numpy()
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Natural logarithm of :meth:`predict_proba`.
@@ -461,11 +455,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def _answer(self, X: Any, of: Callable[[torch.Tensor], torch.Tensor]) -> NDArray[Any]:
-        """A function of the logits of X, evaluated in blocks: what it needs is several of them."""
-        check_is_fitted(self)
-        logits = self.net_.forward(check_X(self, X))
-        return torch.cat([of(block) for block in logits.split(_BLOCK_SAMPLES)]).numpy()
+    def _logits(self, X: Any) -> torch.Tensor:
+        check_is_fitted(self, "net_")
+        return self.net_.forward(check_X(self, X))
 
     def _net_gamma(self) -> Any:
         gamma = self.net_.criterion_.gamma

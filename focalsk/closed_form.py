@@ -14,16 +14,35 @@ from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
 from focalsk.losses import FocalLoss
-from focalsk.margins import _softmax_terms, weigh
+from focalsk.margins import softmax_focal_gradient
 from focalsk.modules import FocalMLP
 
-__all__ = ["closed_form"]
+__all__ = ["closed_form", "plain_forward"]
 
 Step = Callable[..., tuple[Tensor, Tensor]]
 """Of samples (B, D), targets (B,) and perhaps weights (B,): the mean loss and the logits (B, C).
 
 The gradients are added to the `grad` of the parameters.
 """
+
+
+def plain_forward(module: nn.Module, X: Any) -> Tensor | None:
+    """Logits (B, C) of samples (B, D) when not training, without autograd.
+
+    None unless the module is a FocalMLP without hooks, and such are its samples.
+    """
+    layers = _plain_layers(module)
+    if not layers or not isinstance(X, Tensor) or X.layout != torch.strided:
+        return None
+    if torch.is_autocast_enabled(X.device.type):
+        return None
+    first = layers[0].weight
+    if X.shape[1:] != first.shape[1:] or X.dtype != first.dtype or X.device != first.device:
+        return None
+    with torch.no_grad():
+        biases = [layer.bias.unsqueeze(1) for layer in layers]
+        logits, _ = _forward(X, [layer.weight for layer in layers], biases)
+    return logits.t()
 
 
 def closed_form(module: nn.Module, criterion: nn.Module, X: Any, y: Any) -> Step | None:
@@ -43,7 +62,7 @@ def closed_form(module: nn.Module, criterion: nn.Module, X: Any, y: Any) -> Step
         `alpha`, dropout, hooks, or parameters that are not all trained.
     """
     layers = _plain_layers(module)
-    if not layers or not _plain_loss(criterion):
+    if not layers or module.dropout or not _plain_loss(criterion):
         return None
     n_features, n_outputs = layers[0].in_features, layers[-1].out_features
     if not _fits(X, y, n_features, n_outputs):
@@ -56,6 +75,8 @@ def closed_form(module: nn.Module, criterion: nn.Module, X: Any, y: Any) -> Step
         return None
     gamma, alpha = (v.to(dtype) if isinstance(v, Tensor) else v for v in (gamma, alpha))
     params = [p for layer in layers for p in (layer.weight, layer.bias)]
+    if not all(map(_is_plainly_trained, params)):
+        return None
     values = [p.detach() for p in params]
     weights, biases = values[::2], [bias[:, None] for bias in values[1::2]]
     turned = [weight.t() for weight in weights]
@@ -73,15 +94,14 @@ def closed_form(module: nn.Module, criterion: nn.Module, X: Any, y: Any) -> Step
 
 def _plain_layers(module: nn.Module) -> list[Any]:
     """The linear layers of a FocalMLP that does nothing but apply them; none of another module."""
-    if type(module) is not FocalMLP or module.dropout:
+    if type(module) is not FocalMLP:
         return []
     layers = list(module.layers.children())
     if not all(type(layer) is nn.Linear and layer.bias is not None for layer in layers):
         return []
     if _has_any_global_hook() or not all(map(_is_unhooked, (module, module.layers, *layers))):
         return []
-    params = (p for layer in layers for p in (layer.weight, layer.bias))
-    return layers if all(map(_is_plainly_trained, params)) else []
+    return layers
 
 
 def _is_unhooked(module: nn.Module) -> bool:
@@ -102,6 +122,8 @@ def _is_plainly_trained(parameter: Tensor) -> bool:
 def _fits(X: Any, y: Any, n_features: int, n_outputs: int) -> bool:
     """Whether samples are rows of numbers with a class index each, none of them to be ignored."""
     if not isinstance(y, Tensor) or y.dim() != 1 or y.dtype != torch.int64:
+        return False
+    if getattr(X, "layout", torch.strided) != torch.strided:
         return False
     if X.shape[1:] != (n_features,) or not len(y) or torch.is_autocast_enabled(y.device.type):
         return False
@@ -136,11 +158,10 @@ def _loss(
     logits: Tensor, y: Tensor, weight: Tensor | None, gamma: Any, alpha: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Mean loss of a batch and its gradient (C, B) in the logits."""
-    loss, gradient = _softmax_terms(0, logits, y, gamma[y] if isinstance(gamma, Tensor) else gamma)
     if alpha is not None:
         weight = alpha[y] if weight is None else alpha[y] * weight
-    if weight is not None:
-        loss, gradient = weigh(weight, loss), gradient * weight
+    gamma = gamma[y] if isinstance(gamma, Tensor) else gamma
+    loss, gradient = softmax_focal_gradient(logits, y, gamma, weight, dim=0)
     return loss.mean(), gradient.div_(y.shape[0])
 
 

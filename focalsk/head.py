@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.metrics import get_scorer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch.nn import functional as F
 
-from focalsk.batches import ArrayDataset
+from focalsk.batches import ArrayDataset, in_blocks
 from focalsk.class_weight import compute_alpha
 from focalsk.posterior import (
     focal_posterior,
@@ -181,6 +182,9 @@ class Head:
 
         A binary problem has log-odds (...,) instead.
         """
+        return in_blocks(partial(self._scores, gamma=gamma), logits)
+
+    def _scores(self, logits: torch.Tensor, gamma: Any) -> torch.Tensor:
         if self.multilabel or self.one_versus_rest:
             return sigmoid_focal_scores(logits, gamma)
         scores = focal_scores(self._two_logits(logits), gamma)
@@ -200,6 +204,9 @@ class Head:
         """Probabilities (..., K): of the data, under the class weights, or the net's own."""
         alpha = alpha if proba == "posterior" else None
         gamma = gamma if proba != "raw" else 0.0
+        return in_blocks(partial(self._probabilities, gamma=gamma, alpha=alpha), logits)
+
+    def _probabilities(self, logits: torch.Tensor, gamma: Any, alpha: Any) -> torch.Tensor:
         if self.multilabel:
             return sigmoid_focal_posterior(logits, gamma, alpha)
         if not self.one_versus_rest:

@@ -68,6 +68,21 @@ def softmax_focal(
     return _differentiable(_softmax_terms, dim, denominator, input, target, gamma, weight)
 
 
+def softmax_focal_gradient(
+    input: Tensor,
+    target: Tensor,
+    gamma: float | Tensor,
+    weight: Tensor | None = None,
+    dim: int = -1,
+) -> tuple[Tensor, Tensor]:
+    """Return what `softmax_focal` does, and its gradient in the logits, off autograd's tape."""
+    lean = _lean_softmax(dim, input, target, gamma, weight) if input.device.type == "cpu" else None
+    if lean is None:
+        return _softmax_terms(dim, input, target, gamma, weight)
+    loss, gradient, slope = lean
+    return loss, gradient * slope
+
+
 def sigmoid_focal(
     input: Tensor,
     target: Tensor,

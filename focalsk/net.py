@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from skorch.callbacks import (
     PrintLog,
     TrainEndCheckpoint,
 )
+from skorch.utils import to_device
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import IterableDataset, Subset
 
 from focalsk.adam import quick_step
-from focalsk.batches import EPOCH, WEIGHTS, ArrayDataset, Batches, seeded
-from focalsk.closed_form import Step, closed_form
+from focalsk.batches import EPOCH, WEIGHTS, ArrayDataset, Batches, as_tensor, seeded
+from focalsk.closed_form import Step, closed_form, plain_forward
 from focalsk.losses import FocalLoss, SigmoidFocalLoss
 from focalsk.posterior import (
     focal_posterior,
@@ -322,16 +323,18 @@ class FocalNet(NeuralNet):
 
     def _closed_form(self, X: Any, y: Any) -> Step | None:
         """What computes the gradients without autograd, if these samples and net let it."""
-        methods = ("_step", "infer", "get_loss")  # a subclass may add terms to the loss
-        if any(getattr(type(self), name) is not getattr(FocalNet, name) for name in methods):
+        if not self._has_own("_step", "infer", "get_loss"):  # a subclass may add to the loss
             return None
         return closed_form(self.module_, self.criterion_, X, y)
 
+    def _has_own(self, *methods: str) -> bool:
+        """Whether no subclass has replaced these methods."""
+        return all(getattr(type(self), name) is getattr(FocalNet, name) for name in methods)
+
     def _closed_step(self, iterator: Any) -> Callable[[Any], dict[str, torch.Tensor]] | None:
         """`train_step` for an epoch in which nobody looks on, or changes net or samples."""
-        methods = ("train_step", "train_step_single")
-        overridden = any(getattr(type(self), m) is not getattr(FocalNet, m) for m in methods)
-        if overridden or not isinstance(iterator, Batches) or not self._is_one_step():
+        usual = self._has_own("train_step", "train_step_single") and self._is_one_step()
+        if not usual or not isinstance(iterator, Batches) or iterator.keep_sparse:
             return None
         self._set_training()
         closed = self._closed_form(iterator.dataset.X, iterator.dataset.y)
@@ -353,7 +356,23 @@ class FocalNet(NeuralNet):
         with torch.no_grad():
             return self._step(batch, training=False, **fit_params)
 
+    def forward_iter(self, X: Any, training: bool = False, device: str = "cpu") -> Iterator[Any]:
+        methods = ("get_dataset", "get_iterator")
+        usual = self.dataset is ArrayDataset and self.iterator_valid is Batches
+        few = isinstance(X, np.ndarray) and X.size <= _EVALUATION_VALUES and X.dtype.kind == "f"
+        if training or not (usual and few and self._has_own(*methods)):
+            yield from super().forward_iter(X, training=training, device=device)
+            return
+        # One batch needs no iterator, which would take longer than the net.
+        batch = as_tensor(X).to(self.device, self._module_dtype())
+        yield to_device(self.evaluation_step((batch, None)), device=device)
+
     def evaluation_step(self, batch: Any, training: bool = False) -> torch.Tensor:
+        if not training and self._has_own("infer"):
+            logits = plain_forward(self.module_, batch[0])
+            if logits is not None:
+                self._set_training(False)
+                return logits
         return super().evaluation_step(batch[:2], training=training)
 
     def _step(self, batch: Any, training: bool, **fit_params: Any) -> dict[str, torch.Tensor]:

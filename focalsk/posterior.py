@@ -6,7 +6,8 @@ Focal loss finds the right class but not its probability. It is minimised by log
     h(v) = v / ((1 - v) ** gamma - gamma * (1 - v) ** (gamma - 1) * v * log(v))
 
 So ``h`` leads from the logits back to the posterior, under the class weights or free of them. It is
-computed from margins and in logs, where no finite logit over- or underflows.
+computed from margins and in logs, where no finite logit over- or underflows; or, where one gamma is
+all there is, relative to the largest class, where nothing overflows either.
 
 References
 ----------
@@ -21,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from focalsk.arguments import Values, as_parameter, check_outcome_weights, outcome_weights
-from focalsk.margins import class_margins
+from focalsk.margins import class_margins, is_traced
 
 __all__ = ["focal_posterior", "sigmoid_focal_posterior"]
 
@@ -64,11 +65,17 @@ def focal_posterior(
     >>> focal_posterior(logits, gamma=2.0, alpha=[0.2, 0.3, 0.5])
     tensor([[0.9268, 0.0612, 0.0120]])
     """
+    logits = _at_least_float32(logits)
+    weights = None if alpha is None else _along(dim, logits, "alpha", alpha)
+    if weights is not None and weights.dim() == 0:
+        raise ValueError(f"alpha must hold one weight per class, got {alpha!r}.")
+    gamma = as_parameter("gamma", gamma)
+    taped = torch.is_grad_enabled() and logits.requires_grad
+    simple = not taped and not is_traced() and _are_moderate(weights)
+    if isinstance(gamma, float) and simple:
+        return _posterior_of_one_gamma(logits, gamma, weights, dim)
     scores = focal_scores(logits, gamma, dim)
-    if alpha is not None:
-        weights = _along(dim, scores, "alpha", alpha)
-        if weights.dim() == 0:
-            raise ValueError(f"alpha must hold one weight per class, got {alpha!r}.")
+    if weights is not None:
         scores = (scores - weights.log()).where(weights > 0, -math.inf)
     return scores.softmax(dim)
 
@@ -154,7 +161,46 @@ def sigmoid_focal_scores(logits: Tensor, gamma: Values) -> Tensor:
     """
     logits = _at_least_float32(logits)
     focus = _along(-1, logits, "gamma", gamma)
+    if isinstance(gamma, float) and gamma == 0:
+        return logits
     return _log_h(logits, focus) - _log_h(-logits, focus)
+
+
+def _are_moderate(weights: Tensor | None) -> bool:
+    """Whether no class weighs so little that what underflows beside it may be all there is."""
+    return weights is None or bool(weights.amin() > 1e-6 * weights.amax())
+
+
+def _posterior_of_one_gamma(
+    logits: Tensor, gamma: float, weights: Tensor | None, dim: int
+) -> Tensor:
+    """Posterior by ``h(p) / h(p of the largest class)``, in half the time of the logs.
+
+    With ``e = exp(logits - largest)``, of which one is 1 and the others sum to ``rest``, ``p`` is
+    ``e / (1 + rest)``, ``1 - p`` is ``(rest + (1 - e)) / (1 + rest)`` without cancellation, and the
+    ratio of the powers of ``1 - p`` never exceeds 1.
+    """
+    limits = torch.finfo(logits.dtype)
+    # With few classes, operations along the last axis take many times as long. The limits keep
+    # differences finite, as -inf * 0 is not 0.
+    logits = logits.movedim(dim, 0).contiguous().clamp(limits.min / 4, limits.max / 4)
+    if gamma == 0:
+        posterior = logits.softmax(0)
+    else:
+        largest, index = logits.max(0, keepdim=True)
+        difference = logits - largest
+        e = difference.exp()
+        rest = e.scatter(0, index, 0).sum(0).clamp_(min=limits.tiny)
+        others = (1 - e).add_(rest)
+        odds = torch.sub(rest.log1p(), difference, out=difference).mul_(e)  # p * -log(p) / (1 - p)
+        bend = torch.addcdiv(odds.new_ones(()), odds, others, value=gamma)
+        posterior = torch.div(rest, others, out=others).pow_(gamma).mul_(e).div_(bend)
+    posterior = posterior.movedim(0, dim)
+    if weights is not None:
+        posterior = posterior * (weights.amin() / weights)
+    elif gamma == 0:
+        return posterior
+    return posterior / posterior.sum(dim, keepdim=True)
 
 
 def _log_h(margin: Tensor, gamma: Tensor) -> Tensor:

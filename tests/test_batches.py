@@ -10,7 +10,7 @@ from scipy import sparse
 from torch.utils.data import DataLoader, Subset
 
 from focalsk import batches as module
-from focalsk.batches import ArrayDataset, Batches, seeded
+from focalsk.batches import ArrayDataset, Batches, in_blocks, seeded
 
 N = 23
 X = np.random.default_rng(0).normal(size=(N, 4)).round(1) * (np.arange(4) % 2)
@@ -191,3 +191,17 @@ def test_seeded_with_none_moves_the_global_generator():
     with seeded(None, 7):
         torch.rand(1)
     assert not torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (5, 3), (5,), (70_000,), (50_000, 3)])
+def test_in_blocks_is_all_at_once(shape):
+    rows = torch.arange(float(np.prod(shape))).reshape(shape)
+    seen = []
+
+    def double(block):
+        seen.append(block.numel())
+        return 2 * block
+
+    assert torch.equal(in_blocks(double, rows), 2 * rows)
+    assert sum(seen) == rows.numel()
+    assert max(seen) <= 2**16

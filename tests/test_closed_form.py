@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from focalsk import FocalLoss, SigmoidFocalLoss
-from focalsk.closed_form import closed_form
+from focalsk.closed_form import closed_form, plain_forward
 from focalsk.modules import FocalMLP
 
 N, D, C = 40, 5, 3
@@ -94,6 +94,25 @@ def test_leaves_modules_to_autograd(name):
 )
 def test_leaves_losses_to_autograd(criterion):
     assert closed_form(mlp(), criterion, *samples()) is None
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 4, 7)])
+def test_plain_forward_is_the_forward_of_the_module(hidden):
+    X, _ = samples()
+    module = mlp(hidden, dropout=0.5).eval()
+    logits = plain_forward(module, X)
+    torch.testing.assert_close(logits, module(X).detach(), rtol=1e-12, atol=1e-15)
+    assert not logits.requires_grad
+
+
+def test_leaves_forward_to_the_module():
+    X, _ = samples()
+    for name in ("another module", "a hook on the module", "a parametrization", "no bias"):
+        assert plain_forward(LEFT_TO_AUTOGRAD[name], X) is None
+    for other in (X.float(), X[:, 1:], X[:, None], {"X": X}):
+        assert plain_forward(mlp(), other) is None
+    with torch.autocast("cpu"):
+        assert plain_forward(mlp(), X) is None
 
 
 def test_leaves_samples_to_autograd():

@@ -177,6 +177,32 @@ def test_closed_form_is_autograd(data, optimizer, hooks):
     assert_allclose(ours.history[:, "train_loss"], theirs.history[:, "train_loss"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 120])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_forward_of_few_samples_is_that_of_a_dataset(data, n, dtype):
+    X = data[0][:n].astype(dtype)
+    for module in (FocalMLP(4, 3, dropout=0.5), MLP()):
+        net = make(module=module).initialize()
+        expected = net.forward(net.get_dataset(X))
+        assert_allclose(net.forward(X), expected, rtol=1e-6)
+        assert not net.module_.training
+        inputs = torch.as_tensor(X, dtype=torch.float32)
+        assert_allclose(expected, net.module_(inputs).detach(), rtol=1e-5, atol=1e-7)
+
+
+def test_a_subclass_may_look_at_samples_and_logits(data):
+    class Doubled(FocalNet):
+        def get_dataset(self, X, y=None):
+            return super().get_dataset(2 * X, y)
+
+        def infer(self, x, **fit_params):
+            return super().infer(x, **fit_params) + 1
+
+    params = {"module": FocalMLP(4, 3), "verbose": 0}
+    logits = Doubled(**params).initialize().forward(data[0])
+    assert_allclose(logits, FocalNet(**params).initialize().forward(2 * data[0]) + 1, rtol=1e-5)
+
+
 def test_a_subclass_may_add_to_the_loss():
     class Shrunk(FocalNet):
         def get_loss(self, *args, **kwargs):

@@ -135,6 +135,33 @@ def test_extreme_logits_give_probabilities(gamma, dtype):
         assert posterior.dtype == binary.dtype == result
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 5.0])
+@pytest.mark.parametrize("alpha", [None, [0.2, 1.0, 5.0], [1e-30, 1.0, 1e30]])
+def test_one_gamma_is_a_gamma_per_class(gamma, alpha, dtype):
+    values = (-1000.0, -87.0, -20.0, -1.0, 0.0, 1e-8, 1e-3, 5.0, 60.0)
+    logits = torch.tensor(list(itertools.product(values, repeat=3)), dtype=dtype)
+    expected = focal_posterior(logits.double(), [gamma] * 3, alpha)
+    limits = torch.finfo(dtype)
+    close = functools.partial(torch.testing.assert_close, rtol=1000 * limits.eps, atol=limits.tiny)
+    for given, dim in ((logits, 1), (logits.T, 0), (logits.T.contiguous().T, 1)):
+        posterior = focal_posterior(given, gamma, alpha, dim=dim)
+        close(posterior if dim else posterior.T, expected.to(dtype))
+
+
+def test_one_gamma_can_be_differentiated_through():
+    logits = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda z: focal_posterior(z, 2.0, [0.5, 1.0, 2.0]), logits)
+    mapped = torch.func.vmap(lambda z: focal_posterior(z, 2.0))(logits.detach())
+    torch.testing.assert_close(mapped, focal_posterior(logits.detach(), 2.0))
+
+
+def test_only_what_was_trained_counts_however_small():
+    logits = torch.tensor([[1000.0, 0.0, 1.0]])
+    for gamma in (0.0, 2.0):
+        assert focal_posterior(logits, gamma, [0.0, 1.0, 0.0]).tolist() == [[0.0, 1.0, 0.0]]
+
+
 # Parameters ---------------------------------------------------------------------------------------
 
 

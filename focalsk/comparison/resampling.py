@@ -149,7 +149,7 @@ def compare_resampling(
         checkpoint=checkpoint,
         progress=progress,
     )
-    return Comparison(outcomes, y, arms, scoring)
+    return Comparison(outcomes, y, arms, scoring, random_state=seed)
 
 
 def make_kit(
