@@ -175,7 +175,7 @@ class FocalNet(NeuralNet):
         return Batches(
             dataset,
             batch_size=batch_size,
-            device=self.device,
+            device=self.device or self._module_device(),
             dtype=self._module_dtype(),
             seed=self.random_state,
             process=self._process() if training else (0, 1),
@@ -193,6 +193,9 @@ class FocalNet(NeuralNet):
     def _accepts_sparse(self) -> bool:
         # Not inherited: the forward of a subclass may do with its input what a CSR tensor cannot.
         return vars(type(self.module_)).get("accepts_sparse", False)
+
+    def _module_device(self) -> torch.device:  # where somebody else has put it
+        return next((p.device for p in self.module_.parameters()), torch.device("cpu"))
 
     def _module_dtype(self) -> torch.dtype | None:
         parameters = self.module_.parameters()
