@@ -52,6 +52,8 @@ class FocalNet(NeuralNet):
     module : torch.nn.Module class, factory or instance
         Maps a batch (B, ...) to logits (B, C). Processes whose `module_` is wrapped in
         DistributedDataParallel share the batches: see ``examples/several_processes.py``.
+        Batches of CSR matrices are dense, unless its class has ``accepts_sparse = True``: then
+        they may be CSR tensors.
     criterion : class, default=FocalLoss
         :class:`~focalsk.FocalLoss` for one class per sample,
         :class:`~focalsk.SigmoidFocalLoss` for binary or multi-label targets; its parameters are
