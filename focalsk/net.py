@@ -55,6 +55,8 @@ class FocalNet(NeuralNet):
     module : torch.nn.Module class, factory or instance
         Maps a batch (B, ...) to logits (B, C). Processes whose `module_` is wrapped in
         DistributedDataParallel share the batches: see ``examples/several_processes.py``.
+        Batches of CSR matrices are dense, unless its class has ``accepts_sparse = True``: then
+        they may be CSR tensors.
     criterion : class, default=FocalLoss
         :class:`~focalsk.FocalLoss` for one class per sample,
         :class:`~focalsk.SigmoidFocalLoss` for binary or multi-label targets; its parameters are
@@ -178,7 +180,7 @@ class FocalNet(NeuralNet):
         return Batches(
             dataset,
             batch_size=batch_size,
-            device=self.device,
+            device=self.device or self._module_device(),
             dtype=self._module_dtype(),
             seed=self.random_state,
             process=self._process() if training else (0, 1),
@@ -196,6 +198,9 @@ class FocalNet(NeuralNet):
     def _accepts_sparse(self) -> bool:
         # Not inherited: the forward of a subclass may do with its input what a CSR tensor cannot.
         return vars(type(self.module_)).get("accepts_sparse", False)
+
+    def _module_device(self) -> torch.device:  # where somebody else has put it
+        return next((p.device for p in self.module_.parameters()), torch.device("cpu"))
 
     def _module_dtype(self) -> torch.dtype | None:
         parameters = self.module_.parameters()

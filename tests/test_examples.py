@@ -156,3 +156,13 @@ def plot_two_answers(names):
     assert abs(means["posterior"] - names["y"].mean()) < 0.03
     assert min(means["weighted"], means["raw"]) > 2 * names["y"].mean()
     assert names["balanced"] > 0.75
+
+
+@claim
+def plot_beyond_memory(names):
+    scores = names["scores"]
+    assert abs(scores["in pieces"] - scores["at once"]) < 0.02
+    assert min(scores.values()) > 0.9
+    assert names["in_pieces"].n_iter_ == names["EPOCHS"] * 6
+    assert names["in_pieces"].class_count_.sum() == 1078 * names["EPOCHS"]
+    np.testing.assert_allclose(names["scaler"].mean_, names["X"].mean())

@@ -490,3 +490,9 @@ def test_best_epoch(data, scores, params, n_epochs, best):
     assert stopper.best_score_ == best
     for found, expected in zip(weights_of(net), states[scores.index(best)], strict=True):
         assert_array_equal(found, expected)
+
+
+def test_device_none_leaves_the_module_where_it_is(data):
+    # As accelerate asks for.
+    X, y = data
+    assert_same_weights(make(device=None).fit(X, y), make(device="cpu").fit(X, y))
