@@ -165,7 +165,7 @@ def test_fit_is_that_of_dense_samples(matrix, params, layouts):
     clf = FocalNetClassifier(max_epochs=5, batch_size=16, random_state=0).set_params(**params)
     dense = clf.fit(X, Y, sample_weight=W)
     losses, p = dense.loss_curve_, dense.predict_proba(X)
-    assert layouts == {torch.strided}
+    assert torch.sparse_csr not in layouts
     layouts.clear()
     thin = clf.fit(matrix, Y, sample_weight=W)
     assert layouts == {torch.sparse_csr}
