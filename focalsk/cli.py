@@ -178,7 +178,7 @@ def _compare(args: argparse.Namespace) -> None:
         Path(args.checkpoint).mkdir(parents=True, exist_ok=True)
     X, y, facts = _read(args)
     from focalsk.comparison import compare_resampling
-    from focalsk.printed import format_table, verdict
+    from focalsk.comparison.verdict import verdict
 
     print(*facts, "", sep="\n", flush=True)
     comparison = compare_resampling(
@@ -194,7 +194,7 @@ def _compare(args: argparse.Namespace) -> None:
         checkpoint=args.checkpoint,
         progress=not args.quiet,
     )
-    print(format_table(comparison), "", *verdict(comparison), sep="\n")
+    print(comparison.table(), "", *verdict(comparison), sep="\n")
     if args.report is not None:
         comparison.to_html(args.report, title=f"Methods compared on {args.data}", notes=facts)
         print(f"Report: {args.report}")
@@ -282,8 +282,7 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, list[str]
 
     from focalsk.comparison import METRICS
     from focalsk.files import read_table
-    from focalsk.printed import describe
-    from focalsk.tables import infer_columns
+    from focalsk.tables import describe, infer_columns
 
     if args.scoring not in METRICS:
         raise ValueError(f"No metric {args.scoring!r}. There are: {', '.join(METRICS)}.")

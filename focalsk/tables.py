@@ -21,6 +21,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 __all__ = [
     "Columns",
     "Tidy",
+    "describe",
     "infer_columns",
     "make_cleaner",
     "make_encoder",
@@ -346,6 +347,42 @@ def label_of(value: Any) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def describe(
+    source: str, columns: Columns, classes: NDArray[Any], counts: NDArray[np.intp]
+) -> list[str]:
+    """Say what a table holds, in a few lines.
+
+    Parameters
+    ----------
+    source : str
+        Where it comes from.
+    columns : Columns
+        Its columns.
+    classes : ndarray of shape (n_classes,)
+        Its classes.
+    counts : ndarray of shape (n_classes,)
+        How many samples each has.
+    """
+    kinds = [
+        f"{len(names)} {kind}"
+        for kind in ("numeric", "categorical", "text")
+        if (names := getattr(columns, kind))
+    ]
+    total = counts.sum()
+    shown = [
+        f"{str(classes[k]).strip()}: {counts[k]} ({counts[k] / total:.1%})"
+        for k in np.argsort(-counts, kind="stable")
+    ]
+    facts = [
+        f"{source}: {total} rows; columns: {', '.join(kinds)}",
+        f"Classes: {some(shown)}",
+    ]
+    if columns.dropped:
+        reasons = [f"{name} ({reason})" for name, reason in columns.dropped.items()]
+        facts.append(f"Columns left out: {some(reasons)}")
+    return facts
 
 
 def some(words: Iterable[str], most: int = 8) -> str:

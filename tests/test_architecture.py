@@ -34,7 +34,6 @@ LAYERS = [
     {"results"},
     {"resampling"},
     {"comparison"},  # its public names
-    {"printed"},
     {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

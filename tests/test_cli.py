@@ -76,7 +76,7 @@ def test_compare_says_what_it_found_and_what_to_take(data, capsys):
     assert "79 rows; columns: 2 numeric, 2 categorical" in out
     assert "Classes: no: " in out
     assert "Columns left out: nr (row numbers), unit (constant)" in out
-    assert "Recommended: " in out
+    assert "is best" in out
     assert max(map(len, out.splitlines()[4:])) <= 100
     assert "focalsk: note: Rows without a value of 'default', left out: 1" in err
     assert "4/4" in err  # the bar

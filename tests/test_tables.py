@@ -15,6 +15,7 @@ from sklearn.base import clone
 from focalsk.tables import (
     Columns,
     Tidy,
+    describe,
     infer_columns,
     make_cleaner,
     make_encoder,
@@ -202,3 +203,13 @@ def test_smote_of_nothing_but_categories(awkward):
     clean = make_cleaner(columns).fit_transform(X)
     resampled, _ = SMOTEN(random_state=0).fit_resample(clean, y)
     assert make_encoder(columns).fit(clean).transform(resampled).shape[0] == 2 * (N - 10)
+
+
+def test_table_is_described():
+    columns = Columns(numeric=["a", "b"], text=["t"], dropped={"id": "row numbers"})
+    facts = describe("x.csv", columns, np.array([" not 1", "1"]), np.array([10, 30]))
+    assert facts == [
+        "x.csv: 40 rows; columns: 2 numeric, 1 text",
+        "Classes: 1: 30 (75.0%), not 1: 10 (25.0%)",
+        "Columns left out: id (row numbers)",
+    ]

@@ -110,6 +110,7 @@ def test_true_probabilities_exceed_the_limit_once_in_twenty():
 def test_failures_are_counted():
     methods = {"boosting": (2.0, 1.0), "smote": (1.0, 1.0)}
     failed = make_comparison(methods, fail=[("smote", 0), ("smote", 2)])
-    assert say_failures(failed) == ["Failed on folds, and averaged over the others: smote 2 of 3."]
-    assert verdict(failed)[-1:] == say_failures(failed)
+    (line,) = say_failures(failed)
+    error = failed.failures_["error"].iloc[0]
+    assert line == f"Failed: smote on 2 of 3 folds, {error}"
     assert say_failures(make_comparison(methods)) == []

@@ -35,7 +35,6 @@ def verdict(comparison: Any) -> list[str]:
         _say_versus(comparison, "Focal loss", _focal(comparison), "cross-entropy-balanced"),
         _say_versus(comparison, "Resampling", _resampled(comparison), "cross-entropy"),
         _say_calibration(comparison),
-        *say_failures(comparison),
     ]
     return [sentence for sentence in said if sentence]
 
@@ -86,13 +85,12 @@ def calibration_limit(
 
 
 def say_failures(comparison: Any) -> list[str]:
-    """A sentence about methods that raised, or nothing."""
-    counts = comparison.failures_["method"].value_counts()
-    if counts.empty:
-        return []
-    n = comparison.n_folds_
-    said = ", ".join(f"{name} {count} of {n}" for name, count in counts.items())
-    return [f"Failed on folds, and averaged over the others: {said}."]
+    """A line about each method that raised, with the first of its errors."""
+    failures = comparison.failures_.groupby("method", sort=False)["error"]
+    return [
+        f"Failed: {name} on {len(errors)} of {comparison.n_folds_} folds, {errors.iloc[0]}"
+        for name, errors in failures
+    ]
 
 
 def _say_best(comparison: Any) -> str:
