@@ -407,7 +407,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             labels; else one score per class. Their sigmoid or softmax (normalised over the
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
-        return self._head.scores(self._logits(X), self._net_gamma()).numpy()
+        logits = self._logits(X)
+        return self._head.scores(logits, self._net_gamma()).numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
