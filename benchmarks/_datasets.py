@@ -292,7 +292,7 @@ RECIPES = {
     "us_crime": Recipe(us_crime, "Redmond & Baveja 2002, UCI", rare=[True]),
     "pc1": Recipe(
         partial(keel, "pc1", "classification/{0}/{0}.arff"),
-        "Menzies & Di Stefano 2004, PROMISE",
+        "Sayyad Shirabad & Menzies 2005, PROMISE",
         rare=["true"],
     ),
     "libras_move": keel_recipe("movement_libras", "Dias et al. 2009", rare=["1"]),
