@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import fill
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -194,7 +195,7 @@ def _compare(args: argparse.Namespace) -> None:
         checkpoint=args.checkpoint,
         progress=not args.quiet,
     )
-    print(comparison.table(), "", *verdict(comparison), sep="\n")
+    print(comparison.table(), "", *(fill(said, 98) for said in verdict(comparison)), sep="\n")
     if args.report is not None:
         comparison.to_html(args.report, title=f"Methods compared on {args.data}", notes=facts)
         print(f"Report: {args.report}")

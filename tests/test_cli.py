@@ -97,7 +97,7 @@ def test_quiet_is_quiet_and_the_table_is_the_same_as_from_python(capsys):
         cv=2,
         random_state=3,
     )
-    assert f"{comparison.summary()['mean'].iloc[0]:.3f} [" in out
+    assert f"{comparison.summary()['mean'].iloc[0]:.3f}±" in out
 
 
 def test_compare_writes_the_report(data, tmp_path, capsys):

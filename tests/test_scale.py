@@ -74,9 +74,9 @@ def test_a_memory_map_is_an_array(file, early_stopping):
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
-@pytest.mark.parametrize("block", [1, 7, 300])
+@pytest.mark.parametrize("block", [1, 14, 600])  # values
 def test_answers_in_blocks_are_those_of_all(monkeypatch, method, block):
     clf = FocalNetClassifier(max_epochs=1, alpha="balanced", random_state=0).fit(X, Y)
     expected = getattr(clf, method)(X)
-    monkeypatch.setattr("focalsk.classifier._BLOCK_SAMPLES", block)
+    monkeypatch.setattr("focalsk.batches._CACHED_VALUES", block)
     np.testing.assert_allclose(getattr(clf, method)(X), expected, rtol=1e-6)
