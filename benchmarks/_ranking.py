@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from focalsk.comparison import METRICS
+from focalsk.comparison import ARMS, METRICS
 from focalsk.comparison.plotting import plot_critical_difference
 from focalsk.comparison.statistics import (
     RankTest,
@@ -48,14 +48,9 @@ def means(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     table = results.pivot_table(index="data", columns="method", values=metric, sort=False)
     counts = results.groupby(["data", "method"], sort=False).size().unstack(fill_value=0)
     whole = counts.eq(counts.max(axis=1), axis=0)
-    # A method for two classes only is left out where some set has more.
-    return table.where(whole).dropna(axis=1, how="all").drop(columns=partial_methods(results))
-
-
-def partial_methods(results: pd.DataFrame) -> list[str]:
-    """Methods that do not take part in every data set."""
-    sets = results.groupby("method")["data"].nunique()
-    return list(sets.index[sets < sets.max()])
+    # A method for two classes only takes no part; one that failed on a set ranks last there.
+    taking_part = [name for name in table if name not in ARMS or not ARMS[name].binary_only]
+    return table.where(whole)[taking_part]
 
 
 def rank(results: pd.DataFrame) -> dict[str, RankTest]:
@@ -119,7 +114,10 @@ def write(results: pd.DataFrame, path: Path, heading: str) -> str:
     tests = rank(results)
     ranks = rank_table(tests)
     parts = [f"# Focal loss against resampling\n\n{heading}\n"]
-    parts += ["## Mean ranks over the data sets (1 is best)\n", ranks.round(1).to_markdown(), ""]
+    parts += [
+        "## Mean ranks over the data sets (1 is best; a method that failed on a set is last)\n"
+    ]
+    parts += [ranks.round(1).to_markdown(), ""]
     parts += [
         "## Means over the data sets\n",
         mean_table(results, ranks.index).round(3).to_markdown(),
@@ -132,6 +130,9 @@ def write(results: pd.DataFrame, path: Path, heading: str) -> str:
     for name in ("average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "brier"):
         table = versus(results, name).round({"median": 3, "p": 3})
         parts += [f"### {SHOWN[name]}\n", table.to_markdown(), ""]
+    failed = means(results, "average_precision").isna().sum()
+    parts += ["## Data sets on which a method failed on some fold\n"]
+    parts += [failed[failed > 0].to_frame("sets").to_markdown(), ""]
     seconds = results.groupby("method")["fit_seconds"].mean()[ranks.index]
     parts += ["## Mean seconds of a fit\n", seconds.round(2).to_frame().to_markdown(), ""]
     path.with_suffix(".md").write_text("\n".join(parts))

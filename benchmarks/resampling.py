@@ -18,6 +18,7 @@ from typing import Any
 
 import _common as common
 import _datasets as datasets
+import _ranking as ranking
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
@@ -53,6 +54,16 @@ def main() -> None:
         common.RESULTS.mkdir(exist_ok=True)
         pd.concat(frames).to_csv(path, index=False, float_format="%.5g")
         write_sets(path.with_suffix(".json"), sets, args)
+    if len(frames) > 1:
+        print(ranking.write(pd.concat(frames), path, heading(args)))
+
+
+def heading(args: argparse.Namespace) -> str:
+    return (
+        f"Networks of the default size, {args.epochs} epochs; data sets of more than {args.rows} "
+        f"rows sampled down to as many; stratified {args.folds}-fold cross-validation, repeated "
+        f"{args.repeats} times; library defaults everywhere else. `{Path(__file__).name}` made it."
+    )
 
 
 def parse_arguments() -> argparse.Namespace:
