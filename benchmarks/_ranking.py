@@ -80,7 +80,7 @@ def versus(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     test_share = 1 / results["fold"].max()  # n_test / n_train
     for data, group in results.groupby("data"):
         folds = group.pivot(index=["repeat", "fold"], columns="method", values=metric)
-        for name in rivals:
+        for name in folds.columns.intersection(rivals):
             gains = (folds[FOCAL] - folds[name]).dropna()
             p_values.loc[data, name] = corrected_ttest(gains, test_share)
     counts = win_tie_loss(
@@ -114,9 +114,7 @@ def write(results: pd.DataFrame, path: Path, heading: str) -> str:
     tests = rank(results)
     ranks = rank_table(tests)
     parts = [f"# Focal loss against resampling\n\n{heading}\n"]
-    parts += [
-        "## Mean ranks over the data sets (1 is best; a method that failed on a set is last)\n"
-    ]
+    parts += ["## Mean ranks over the data sets\n\n1 is best; one that failed on a set is last.\n"]
     parts += [ranks.round(1).to_markdown(), ""]
     parts += [
         "## Means over the data sets\n",
