@@ -11,13 +11,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as _registry
 
 from focalsk.losses import FocalLoss
 from focalsk.margins import softmax_focal_gradient
 from focalsk.modules import FocalMLP
 
 __all__ = ["closed_form", "plain_forward"]
+
+_GLOBAL_HOOKS = [
+    f"_global_{name}_hooks" for name in ("forward", "forward_pre", "backward", "backward_pre")
+]
 
 Step = Callable[..., tuple[Tensor, Tensor]]
 """Of samples (B, D), targets (B,) and perhaps weights (B,): the mean loss and the logits (B, C).
@@ -99,7 +103,9 @@ def _plain_layers(module: nn.Module) -> list[Any]:
     layers = list(module.layers.children())
     if not all(type(layer) is nn.Linear and layer.bias is not None for layer in layers):
         return []
-    if _has_any_global_hook() or not all(map(_is_unhooked, (module, module.layers, *layers))):
+    if any(getattr(_registry, name) for name in _GLOBAL_HOOKS) or not all(
+        map(_is_unhooked, (module, module.layers, *layers))
+    ):
         return []
     return layers
 
