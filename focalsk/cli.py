@@ -294,11 +294,12 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, list[str]
     if len(classes) < 2:
         raise ValueError(f"Column {target!r} holds one class only: {classes[0]}")
     y = _one_against_rest(y, getattr(args, "positive", None))
+    columns = infer_columns(X)
     if args.max_rows is not None and args.max_rows < len(y):
+        X = X.drop(columns=list(columns.dropped))  # row numbers are not told once they have gaps
         X, _, y, _ = train_test_split(
             X, y, train_size=args.max_rows, stratify=y, random_state=args.seed
         )
-    columns = infer_columns(X)
     classes, counts = np.unique(y, return_counts=True)
     facts = describe(args.data, columns, classes, counts)
     if len(classes) == 2 and counts[1] > counts[0] and not args.quiet and "positive" in args:

@@ -126,6 +126,12 @@ def test_one_class_against_the_rest_is_the_positive_one(capsys):
     assert "--positive" not in err
 
 
+def test_row_numbers_are_left_out_of_a_sample_of_rows_too(data, capsys):
+    arguments = ["--methods", "cross-entropy", "--max-rows", "40", *QUICKLY]
+    assert run("compare", data, "--target", "default", *arguments) == 0
+    assert "40 rows; columns: 2 numeric, 2 categorical" in capsys.readouterr().out
+
+
 def test_frequent_positive_class_is_remarked(data, tmp_path, capsys):
     path = tmp_path / "turned.csv"
     path.write_text(data.read_text().replace("yes", "alas"))
