@@ -117,7 +117,7 @@ def write(results: pd.DataFrame, path: Path, heading: str) -> str:
     parts += ["## Mean ranks over the data sets\n\n1 is best; one that failed on a set is last.\n"]
     parts += [ranks.round(1).to_markdown(), ""]
     parts += [
-        "## Means over the data sets\n",
+        "## Means over the data sets\n\nOf a method that failed on some set, over the others.\n",
         mean_table(results, ranks.index).round(3).to_markdown(),
     ]
     parts += [f"\n## Data sets on which `{FOCAL}` wins, ties, loses\n"]

@@ -61,8 +61,8 @@ def main() -> None:
 def heading(args: argparse.Namespace) -> str:
     return (
         f"Networks of the default size, {args.epochs} epochs; data sets of more than {args.rows} "
-        f"rows sampled down to as many; stratified {args.folds}-fold cross-validation, repeated "
-        f"{args.repeats} times; library defaults everywhere else. `{Path(__file__).name}` made it."
+        f"rows sampled down to as many; {args.repeats} × {args.folds}-fold stratified "
+        f"cross-validation; library defaults everywhere else. `{Path(__file__).name}` made it."
     )
 
 
