@@ -261,7 +261,7 @@ def test_columns_are_aligned(comparison):
 def test_table_tells_of_failures(comparison):
     foot = format_table(comparison).split("\n\n")[1]
     assert foot.splitlines()[0] == "Mean ± standard deviation over 3 folds; * is the best."
-    assert foot.splitlines()[1].endswith("boosting 2 of 3.")
+    assert foot.splitlines()[1].startswith("Failed: boosting on 2 of 3 folds, ")
 
 
 def test_method_that_failed_everywhere_has_no_numbers():

@@ -29,7 +29,7 @@ def compare(X, y, **params):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_every_sort_of_method_answers_on_every_fold(n_classes):
     X, y = make_classification(
-        150,
+        240,
         n_informative=6,
         n_classes=n_classes,
         weights=[0.7, 0.2, 0.1][:n_classes],

@@ -56,7 +56,7 @@ class LogitAdjustedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
     >>> plain = LogisticRegression().fit(X, y)
     >>> adjusted = LogitAdjustedClassifier(LogisticRegression()).fit(X, y)
     >>> int(plain.predict(X).sum()), int(adjusted.predict(X).sum())
-    (7, 15)
+    (9, 12)
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
