@@ -1,6 +1,6 @@
 """Focal loss against resampling on real data: every method of compare_resampling, many data sets.
 
-The full run takes about two hours on two cores, ``--quick`` five minutes. Each fold of a method is
+The full run takes one to two hours on two cores, ``--quick`` some minutes. Each fold of a method is
 saved as it ends; a run that is stopped, even by force, goes on from there when it is started again.
 """
 
@@ -68,7 +68,7 @@ def heading(args: argparse.Namespace) -> str:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few and small sets, in five minutes")
+    parser.add_argument("--quick", action="store_true", help="few and small sets")
     parser.add_argument("--sets", type=lambda text: text.split(","), help="names, with commas")
     parser.add_argument("--folder", help="a folder of Parquet files, each a data set")
     parser.add_argument("--imblearn", type=lambda text: text.split(","), help="of fetch_datasets")

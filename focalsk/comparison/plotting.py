@@ -38,28 +38,7 @@ _LEVEL = 0.05
 
 
 def draw(comparison: Any, kind: str = "ranking", ax: Any = None) -> Any:
-    """Draw a picture of a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What :func:`compare_resampling` returned.
-    kind : str, default='ranking'
-        A name of :data:`PLOTS`.
-    ax : matplotlib Axes, default=None
-        What to draw on; None for a new figure of pyplot's.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ImportError
-        Without matplotlib.
-    ValueError
-        If there is no such kind, or it needs two classes.
-    """
+    """Draw what ``Comparison.plot`` describes; `kind` is a name of :data:`PLOTS`."""
     if kind not in PLOTS:
         known = ", ".join(map(repr, PLOTS))
         raise ValueError(f"kind must be among {known}. Got {kind!r} instead.")
