@@ -32,7 +32,7 @@ from torch.nn import functional as F
 
 import focalsk
 from focalsk import FocalNetClassifier
-from focalsk.modules import FocalMLP
+from focalsk.nets import FocalMLP
 
 THREADS = int(os.environ["OMP_NUM_THREADS"])
 torch.set_num_threads(THREADS)

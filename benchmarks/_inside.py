@@ -21,8 +21,9 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
-from focalsk import model_selection, search
-from focalsk.stack import Fold, Stack, Task
+from focalsk.estimators._stack import Fold, Stack, Task
+from focalsk.search import _run as search
+from focalsk.search import _search_cv as model_selection
 
 WIDTHS = (common.N_FEATURES, 10, 10, common.N_CLASSES)
 STACKS = {1: (1, 1), 25: (5, 5), 275: (5, 55), 1100: (5, 220)}  # models: streams x nets

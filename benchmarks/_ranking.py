@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from focalsk.comparison import ARMS, METRICS
-from focalsk.comparison.plotting import plot_critical_difference
-from focalsk.comparison.statistics import (
+from focalsk.comparison._displays import plot_critical_difference
+from focalsk.comparison._statistics import (
     RankTest,
     corrected_ttest,
     rank_over_datasets,

@@ -10,7 +10,7 @@ import torch
 from sklearn.neural_network import MLPClassifier
 
 from focalsk import FocalNetClassifier
-from focalsk.modules import FocalMLP
+from focalsk.nets import FocalMLP
 
 
 def plain_loop(X: np.ndarray, y: np.ndarray, epochs: int) -> torch.nn.Module:

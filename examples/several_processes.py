@@ -20,7 +20,7 @@ from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from focalsk import FocalNet
-from focalsk.modules import FocalMLP
+from focalsk.nets import FocalMLP
 
 BATCH_SIZE = 128  # of all processes together
 

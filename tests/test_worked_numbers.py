@@ -19,7 +19,7 @@ from focalsk import (
     focal_posterior,
     sigmoid_focal_loss,
 )
-from focalsk.batches import ArrayDataset
+from focalsk.nets._batches import ArrayDataset
 
 
 def logit(p):

@@ -1,0 +1,3 @@
+"""Moved: see `focalsk.estimators`."""
+
+from focalsk.estimators import FocalNetClassifier as FocalNetClassifier

@@ -1,0 +1,4 @@
+"""Moved: see `focalsk.search`."""
+
+from focalsk.search import FocalGridSearchCV as FocalGridSearchCV
+from focalsk.search import FocalRandomizedSearchCV as FocalRandomizedSearchCV

@@ -1,0 +1,3 @@
+"""Moved: see `focalsk.nets`."""
+
+from focalsk.nets import FocalNet as FocalNet

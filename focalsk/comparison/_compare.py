@@ -1,0 +1,237 @@
+"""compare_resampling: whether focal loss beats resampling on given data."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import RepeatedStratifiedKFold, check_cv
+from sklearn.preprocessing import MaxAbsScaler
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import column_or_1d, indexable
+
+from focalsk.comparison._folds import Split, run
+from focalsk.comparison._methods import Kit, Methods, make_arms
+from focalsk.comparison._metrics import METRICS
+from focalsk.comparison._results import Comparison
+from focalsk.estimators import FocalNetClassifier
+from focalsk.tables import Columns, infer_columns, make_cleaner, make_encoder
+
+__all__ = ["compare_resampling"]
+
+
+def compare_resampling(
+    X: Any,
+    y: ArrayLike,
+    *,
+    estimator: FocalNetClassifier | None = None,
+    methods: Methods = "default",
+    preprocessor: Any = None,
+    cv: Any = 5,
+    n_repeats: int = 1,
+    scoring: str = "average_precision",
+    tune: bool = True,
+    n_jobs: int | None = None,
+    random_state: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> Comparison:
+    """Compare focal loss with resampling, and with what else is done about imbalance.
+
+    Every neural method trains the same network on the same folds of the same preprocessed
+    samples; what resamples does so inside the training fold only. Decisions and probabilities are
+    scored side by side, and decisions twice: those of ``predict``, and those of a threshold that
+    is tuned for each metric on held-out training samples, so that no method wins by its
+    threshold alone.
+
+    Parameters
+    ----------
+    X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples. Columns of a frame may be numbers, categories, texts, and have missing values.
+    y : array-like of shape (n_samples,)
+        Classes; with two, metrics like the average precision are about the second in sorted order.
+    estimator : FocalNetClassifier, default=None
+        The network of every neural method; None for the library's defaults. Its loss is set by
+        each method.
+    methods : 'default', 'quick', iterable or dict, default='default'
+        Names of ``focalsk.comparison.ARMS`` ('default' is all, 'quick' some), or pairs of a name
+        and a classifier, a sampler of imbalanced-learn's, or a pair of either and a grid that is
+        searched within the training fold. Steps are named 'preprocess', 'sampler' and
+        'classifier': ``("mine", (SMOTE(), {"sampler__k_neighbors": [3, 5]}))``. A classifier that
+        is a pipeline is taken as it is.
+    preprocessor : transformer, default=None
+        From the columns to numbers; None scales numbers, encodes categories, and turns texts into
+        components of their TF-IDF.
+    cv : int, splitter or iterable of splits, default=5
+        Folds, stratified and shuffled for an int.
+    n_repeats : int, default=1
+        How often an int `cv` is repeated.
+    scoring : str, default='average_precision'
+        The metric that ranks, and that searches within a method maximise: one of
+        ``focalsk.comparison.METRICS``.
+    tune : bool, default=True
+        Whether to tune thresholds, at the price of a second fit of everything.
+    n_jobs : int, default=None
+        Fits that run at once, as in joblib. Changes the time and no score.
+    random_state : int or None, default=None
+        Seed of folds, and of methods that have none of their own. None draws one.
+    checkpoint : path-like, default=None
+        Folder where each fold of a method is kept as soon as it is there; a run that was killed
+        goes on from it and gives what it would have given. Needs an int `random_state`.
+    progress : bool, default=False
+        Whether to show a bar that counts the fits.
+
+    Returns
+    -------
+    Comparison
+        With ``results_``, ``summary()``, ``best_``, ``failures_``, ``plot()`` and ``to_html()``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not among what is allowed, there is one class only, or a class has fewer
+        samples than there are folds.
+
+    Notes
+    -----
+    A method that fails on a fold is noted in ``failures_``, and the rest goes on.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalsk import FocalNetClassifier
+    >>> from focalsk.comparison import compare_resampling
+    >>> X, y = make_classification(200, weights=[0.85], random_state=0)
+    >>> comparison = compare_resampling(
+    ...     X,
+    ...     y,
+    ...     estimator=FocalNetClassifier(max_epochs=20),
+    ...     methods=["focal-balanced", "smote"],
+    ...     random_state=0,
+    ... )
+    >>> comparison.results_.shape  # 2 methods, 5 folds, 13 metrics
+    (130, 7)
+    >>> comparison.best_ == comparison.summary().index[0]
+    True
+    """
+    if scoring not in METRICS:
+        known = ", ".join(map(repr, METRICS))
+        raise ValueError(f"scoring must be among {known}. Got {scoring!r} instead.")
+    if METRICS[scoring].tuned and not tune:
+        raise ValueError(f"scoring={scoring!r} needs tune=True.")
+    if checkpoint is not None and random_state is None:
+        raise ValueError("checkpoint needs an int random_state. Got None instead.")
+    X, y = indexable(X, column_or_1d(y))
+    y = np.asarray(y)
+    seed = random_state
+    if seed is None:
+        seed = int(check_random_state(None).randint(2**31 - 1))
+    kit = make_kit(
+        X,
+        n_classes=len(np.unique(y)),
+        estimator=estimator,
+        preprocessor=preprocessor,
+        scoring=scoring,
+        random_state=seed,
+    )
+    arms = make_arms(methods, kit)
+    splits = make_splits(X, y, cv, n_repeats, seed)
+    outcomes = run(
+        arms,
+        X if hasattr(X, "iloc") or sparse.issparse(X) else np.asarray(X),
+        y,
+        splits,
+        seed=seed,
+        tune=tune,
+        n_jobs=n_jobs,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return Comparison(outcomes, y, arms, scoring, random_state=seed)
+
+
+def make_kit(
+    X: Any,
+    *,
+    n_classes: int,
+    estimator: FocalNetClassifier | None,
+    preprocessor: Any,
+    scoring: str,
+    random_state: int | None,
+) -> Kit:
+    """What the arms are made of, for these samples.
+
+    Parameters
+    ----------
+    X, estimator, preprocessor, scoring, random_state
+        As for :func:`compare_resampling`.
+    n_classes : int
+        Number of classes.
+    """
+    network = FocalNetClassifier() if estimator is None else estimator
+    if not isinstance(network, FocalNetClassifier):
+        raise TypeError(
+            f"estimator must be a FocalNetClassifier. Got {network!r} instead; give other "
+            "classifiers among the methods."
+        )
+    clean, categorical, numeric = None, [], True
+    if preprocessor is not None:
+        encode = preprocessor
+    elif hasattr(X, "iloc"):
+        columns = infer_columns(X)
+        encode = make_encoder(columns)
+        # SMOTENC knows numbers and categories; texts are components by the time of SMOTE.
+        if columns.categorical and not columns.text:
+            clean, categorical = make_cleaner(columns), columns.categorical
+            numeric = bool(columns.numeric)
+    elif sparse.issparse(X):
+        encode = MaxAbsScaler()
+    else:
+        encode = make_encoder(Columns(numeric=list(range(np.shape(X)[1]))))
+    return Kit(
+        network=clone(network).set_params(random_state=random_state),
+        encode=encode,
+        clean=clean,
+        categorical=categorical,
+        numeric=numeric,
+        n_classes=n_classes,
+        scorer=METRICS[scoring].scorer,
+        random_state=random_state,
+    )
+
+
+def make_splits(X: Any, y: NDArray[Any], cv: Any, n_repeats: int, seed: int) -> list[Split]:
+    """The divisions into training and test, numbered.
+
+    Parameters
+    ----------
+    X, y, cv, n_repeats
+        As for :func:`compare_resampling`.
+    seed : int
+        Seed of folds that are made here.
+
+    Raises
+    ------
+    ValueError
+        If there is one class only, or one has fewer samples than there are folds.
+    """
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(f"y must hold at least two classes. Got {classes.tolist()[0]!r} only.")
+    if isinstance(cv, Integral):
+        if counts.min() < cv:
+            rare = classes.tolist()[counts.argmin()]
+            raise ValueError(
+                f"Each class needs a sample for each of the {cv} folds. Got {counts.min()} of "
+                f"class {rare!r}."
+            )
+        cv = RepeatedStratifiedKFold(n_splits=cv, n_repeats=n_repeats, random_state=seed)
+    splitter = check_cv(cv, y, classifier=True)
+    pairs = list(splitter.split(X, y))
+    per_repeat = len(pairs) // getattr(splitter, "n_repeats", 1)
+    return [Split(*divmod(i, per_repeat), *pair) for i, pair in enumerate(pairs)]

@@ -1,0 +1,361 @@
+"""Pictures of a comparison, with matplotlib. They read results and fit nothing."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import precision_recall_curve
+
+from focalsk.comparison._methods import ARMS
+from focalsk.comparison._metrics import METRICS
+from focalsk.comparison._statistics import RankTest
+
+__all__ = [
+    "PLOTS",
+    "draw",
+    "family_of",
+    "plot_critical_difference",
+    "positive_class",
+    "relative_cost",
+    "representatives",
+]
+
+#: Colours that colour-blind readers tell apart (Okabe and Ito), and a marker for each family.
+STYLES = {
+    "loss": ("#0072B2", "o"),
+    "decision": ("#56B4E9", "P"),
+    "resampling": ("#D55E00", "^"),
+    "ensemble": ("#009E73", "D"),
+    "boosting": ("#E69F00", "s"),
+    "other": ("#CC79A7", "X"),
+}
+YARDSTICK = "cross-entropy"
+_LEVEL = 0.05
+
+
+def draw(comparison: Any, kind: str = "ranking", ax: Any = None) -> Any:
+    """Draw what ``Comparison.plot`` describes; `kind` is a name of :data:`PLOTS`."""
+    if kind not in PLOTS:
+        known = ", ".join(map(repr, PLOTS))
+        raise ValueError(f"kind must be among {known}. Got {kind!r} instead.")
+    if ax is None:
+        ax = _new_axes(figure_size(comparison, kind))
+    PLOTS[kind](comparison, ax)
+    return ax
+
+
+def figure_size(comparison: Any, kind: str) -> tuple[float, float]:
+    """Inches that a picture takes, few enough to be read on a phone."""
+    n = len(comparison.estimators_)
+    heights = {"ranking": 1.5 + 0.22 * n, "trade-off": 4 + 0.07 * n}
+    return 4.7, heights.get(kind, 4.6)
+
+
+def family_of(method: str) -> str:
+    """Sort of method, 'other' for what is not built in."""
+    return ARMS[method].family if method in ARMS else "other"
+
+
+def representatives(comparison: Any) -> list[str]:
+    """The best method of each family by the scoring metric, and cross-entropy to measure them by.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What to choose from.
+
+    Returns
+    -------
+    list of str
+        The best first; a method that failed stands in only for a family that failed wholly.
+    """
+    order = comparison.summary()["mean"].dropna().index
+    first = {family_of(method): method for method in reversed(order)}
+    return [method for method in order if method in first.values() or method == YARDSTICK]
+
+
+def positive_class(comparison: Any) -> Any:
+    """The class that curves are about: the second of two, the rarest of more."""
+    if len(comparison.classes_) == 2:
+        return comparison.classes_[1]
+    classes, counts = np.unique(comparison.y_, return_counts=True)
+    return classes[counts.argmin()]
+
+
+def relative_cost(y_true: ArrayLike, proba: ArrayLike, ratios: ArrayLike) -> NDArray[np.floating]:
+    """Cost of errors, relative to deciding without looking.
+
+    The decision is the one that costs least if the probabilities are true: an alarm from the
+    probability ``1 / (1 + ratio)`` on [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of bool of shape (n_samples,)
+        Whether a sample is positive. Both kinds occur.
+    proba : array-like of shape (n_samples,)
+        Probability that it is.
+    ratios : array-like of shape (n_ratios,)
+        Cost of a miss over that of a false alarm, positive.
+
+    Returns
+    -------
+    ndarray of shape (n_ratios,)
+        Cost over that of the cheaper of always and never an alarm: 0 is perfect, and above 1 one
+        had better not look at the probabilities.
+
+    References
+    ----------
+    .. [1] Elkan, C. (2001). "The foundations of cost-sensitive learning". IJCAI 2001.
+
+    Examples
+    --------
+    >>> from focalsk.comparison._displays import relative_cost
+    >>> relative_cost([False, False, True, True], [0.1, 0.4, 0.3, 0.9], ratios=[1, 3])
+    array([0.5, 0.5])
+    """
+    y_true, proba = np.asarray(y_true, dtype=bool), np.asarray(proba, dtype=float)
+    ratios = np.asarray(ratios, dtype=float)
+    positive, negative = np.sort(proba[y_true]), np.sort(proba[~y_true])
+    threshold = 1 / (1 + ratios)
+    misses = np.searchsorted(positive, threshold, side="left")
+    alarms = len(negative) - np.searchsorted(negative, threshold, side="left")
+    return (misses * ratios + alarms) / np.minimum(len(positive) * ratios, len(negative))
+
+
+def plot_ranking(comparison: Any, ax: Any) -> None:
+    """Mean and interval of the scoring metric for each method, the best on top."""
+    metric = METRICS[comparison.scoring]
+    summary = comparison.summary().dropna(subset="mean")
+    for place, (method, row) in enumerate(summary.iterrows()):
+        color, marker = STYLES[family_of(method)]
+        worse = row["p_value"] < _LEVEL
+        ax.plot([row["low"], row["high"]], [place, place], color=color, alpha=0.5, linewidth=2)
+        face = "white" if worse else color
+        ax.plot(row["mean"], place, marker, color=color, markerfacecolor=face, markersize=6)
+    ax.axvline(summary["mean"].iloc[0], color="0.6", linestyle=":", linewidth=1, zorder=0)
+    names = [f"{name} ({n} failed)" if n else name for name, n in summary["failed"].items()]
+    ax.set_yticks(range(len(names)), names, fontsize="small")
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    low, high = ax.get_xlim()
+    bounds = {"log_loss": (0, np.inf), "mcc": (-1, 1), "mcc_tuned": (-1, 1)}
+    least, most = bounds.get(comparison.scoring, (0, 1))
+    ax.set_xlim(max(low, least - 0.01), min(high, most + 0.01))
+    better = "right" if metric.greater_is_better else "left"
+    ax.set_xlabel(f"{metric.label}, mean and 95 % interval ({better} is better)")
+    _legend_of_families(ax, summary.index, "hollow: significantly worse than the best")
+
+
+def plot_trade_off(comparison: Any, ax: Any) -> None:
+    """Balanced accuracy of decisions against calibration error of probabilities."""
+    means = comparison.results_.groupby(["method", "metric"])["value"].mean().unstack()
+    means = means.loc[[name for name in comparison.summary().index if name in means.index]]
+    error = means["ece"].clip(lower=1e-3)
+    tuned = means.get("balanced_accuracy_tuned")
+    for method, x in error.items():
+        color, marker = STYLES[family_of(method)]
+        y = means.loc[method, "balanced_accuracy"]
+        ax.plot(x, y, marker, color=color, markersize=6)
+        if tuned is not None:
+            ax.plot([x, x], [y, tuned[method]], color=color, alpha=0.35, linewidth=1)
+            ax.plot(x, tuned[method], marker, color=color, markerfacecolor="white", markersize=4)
+    _log_axis(ax)
+    ax.margins(0.14, 0.1)
+    ax.set_xlabel("ECE of predict_proba (left is better)")
+    ax.set_ylabel("balanced accuracy of decisions")
+    points = np.column_stack([error, means["balanced_accuracy"]])
+    others = points[:0] if tuned is None else np.column_stack([error, tuned])
+    title = None if tuned is None else "filled: predict; hollow: tuned threshold"
+    _legend_of_families(ax, means.index, title)
+    _write_names(ax, means.index, points, others)
+
+
+def plot_precision_recall(comparison: Any, ax: Any) -> None:
+    """Precision against recall of the best methods, over all test folds."""
+    for method, style, truth, proba in _curves(comparison):
+        precision, recall, _ = precision_recall_curve(truth, proba, drop_intermediate=True)
+        ax.plot(recall, precision, drawstyle="steps-post", label=method, **style)
+    share = np.mean(comparison.y_ == positive_class(comparison))
+    ax.axhline(share, color="0.6", linestyle=":", linewidth=1, label="chance")
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
+    ax.set_xlabel(f"recall of class {positive_class(comparison)}")
+    ax.set_ylabel("precision")
+    _legend_below(ax)
+
+
+def plot_calibration(comparison: Any, ax: Any) -> None:
+    """Observed against predicted frequency in tenths of the test samples."""
+    ax.plot([0, 1], [0, 1], color="0.6", linestyle=":", linewidth=1, label="calibrated")
+    for method, style, truth, proba in _curves(comparison):
+        observed, said = calibration_curve(truth, proba, n_bins=10, strategy="quantile")
+        marker = STYLES[family_of(method)][1]
+        ax.plot(said, observed, marker=marker, markersize=4, label=method, **style)
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    ax.set_xlabel(f"predicted probability of class {positive_class(comparison)}")
+    ax.set_ylabel("observed share")
+    _legend_below(ax)
+
+
+def plot_cost(comparison: Any, ax: Any) -> None:
+    """Cost of errors for each ratio of the costs of a miss and a false alarm."""
+    if len(comparison.classes_) > 2:
+        raise ValueError(
+            "kind='cost' is about a miss and a false alarm, and needs two classes. "
+            f"Got {len(comparison.classes_)}."
+        )
+    share = np.mean(comparison.y_ == positive_class(comparison))
+    even = (1 - share) / share  # where always and never an alarm cost the same
+    ratios = np.geomspace(min(1, even / 10), max(10 * even, 10), 200)
+    for method, style, truth, proba in _curves(comparison):
+        ax.plot(ratios, relative_cost(truth, proba, ratios), label=method, **style)
+    ax.axhline(1, color="0.6", linestyle=":", linewidth=1, label="always or never an alarm")
+    _log_axis(ax)
+    ax.set(xlim=(ratios[0], ratios[-1]), ylim=(0, 2))
+    ax.set_xlabel(f"cost of a missed {positive_class(comparison)} / cost of a false alarm")
+    ax.set_ylabel("cost, relative to not looking")
+    _legend_below(ax)
+
+
+#: The pictures by name.
+PLOTS = {
+    "ranking": plot_ranking,
+    "trade-off": plot_trade_off,
+    "precision-recall": plot_precision_recall,
+    "calibration": plot_calibration,
+    "cost": plot_cost,
+}
+
+
+def plot_critical_difference(test: RankTest, ax: Any = None) -> Any:
+    """Draw mean ranks over data sets; a bar joins methods that do not differ significantly.
+
+    Parameters
+    ----------
+    test : RankTest
+        What :func:`~focalsk.comparison._statistics.rank_over_datasets` returned.
+    ax : matplotlib Axes, default=None
+        What to draw on; None for a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        Without scikit-posthocs.
+    """
+    try:
+        from scikit_posthocs import critical_difference_diagram
+    except ImportError:
+        raise ImportError(
+            "The diagram needs scikit-posthocs: pip install 'focalsk[benchmarks]'"
+        ) from None
+    if ax is None:
+        ax = _new_axes((8, 1 + 0.15 * len(test.mean_ranks)))
+    families = {name: STYLES[family_of(name)][0] for name in test.mean_ranks.index}
+    critical_difference_diagram(
+        test.mean_ranks,
+        test.p_values,
+        ax=ax,
+        color_palette=families,
+        label_fmt_left="{label} ({rank:.1f}) ",
+        label_fmt_right=" ({rank:.1f}) {label}",
+    )
+    return ax
+
+
+def _new_axes(size: tuple[float, float]) -> Any:
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise ImportError("Pictures need matplotlib: pip install 'focalsk[plot]'") from None
+    return pyplot.subplots(figsize=size, layout="constrained")[1]
+
+
+def _curves(comparison: Any) -> Any:
+    """Yield name, line style, truth and probability of each method that curves are drawn for."""
+    positive = positive_class(comparison)
+    column = np.flatnonzero(comparison.classes_ == positive)[0]
+    for method in representatives(comparison):
+        folds = [said for said in comparison.predictions_ if said.method == method]
+        truth = np.concatenate([comparison.y_[said.test] for said in folds]) == positive
+        proba = np.concatenate([said.proba[:, column] for said in folds])
+        color, dash = STYLES[family_of(method)][0], "-"
+        if method == YARDSTICK:
+            color, dash = "black", "--"
+        # On top, for what changes decisions alone has the same curve.
+        style = {"color": color, "linestyle": dash, "linewidth": 1.5, "zorder": 2 + (dash == "--")}
+        yield method, style, truth, np.clip(proba, 0, 1)
+
+
+def _log_axis(ax: Any) -> None:
+    """Logarithmic x, with ticks that are plain numbers."""
+    ax.set_xscale("log")
+    ax.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
+
+
+def _legend_below(ax: Any, title: str | None = None) -> None:
+    """A legend under the axes, where it covers nothing."""
+    legend = ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=4,  # in heights of the font: below the axis' label, however high the axes
+        ncols=2,
+        fontsize="small",
+        frameon=False,
+        title=title,
+    )
+    legend.get_title().set_fontsize("small")
+
+
+def _legend_of_families(ax: Any, methods: Any, title: str | None) -> None:
+    families = {family_of(method) for method in methods}
+    for family, (color, marker) in STYLES.items():
+        if family in families:
+            ax.plot([], [], marker, color=color, label=family)
+    _legend_below(ax, title)
+
+
+def _write_names(ax: Any, names: Any, points: NDArray[Any], others: NDArray[Any]) -> None:
+    """Write the name of each point beside it, at the nearest place that is free."""
+    from matplotlib.text import Text
+
+    ax.figure.figure.draw_without_rendering()  # lays the axes out, so that texts have their places
+    markers = ax.transData.transform(np.concatenate([points, others]))
+    taken: list[Any] = []
+    for name, point in zip(names, points, strict=True):
+        for distance, side, level in product([0, 8, 18, 30, 44, 60, 80], [1, -1], [1, -1]):
+            label = ax.annotate(
+                name,
+                point,
+                (7 * side, distance * level),
+                textcoords="offset points",
+                fontsize="x-small",
+                ha="left" if side > 0 else "right",
+                va="center",
+                bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5},
+                arrowprops={
+                    "arrowstyle": "-",
+                    "color": "0.7",
+                    "lw": 0.7,
+                    "shrinkA": 0,
+                    "shrinkB": 3,
+                },
+            )
+            label.get_window_extent()  # moves the text to its place
+            box = Text.get_window_extent(label)  # of the text without its line
+            inside = ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1
+            inside = inside and ax.bbox.y0 < box.y0 and box.y1 < ax.bbox.y1
+            covers = box.count_overlaps(taken) or box.padded(4).count_contains(markers)
+            if inside and not covers:
+                taken.append(box)
+                break
+            label.remove()
+        else:  # no free place: rather crowded than nameless
+            ax.annotate(name, point, (6, 4), textcoords="offset points", fontsize="x-small")

@@ -1,0 +1,254 @@
+"""Cross-validation of many methods: shared folds, failures noted, each fold saved as it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import Parallel, delayed
+from tqdm.auto import tqdm
+
+from focalsk.comparison._decisions import decide, tune_decisions
+
+__all__ = ["Failure", "FoldPrediction", "Split", "run"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One division of the samples into training and test.
+
+    Attributes
+    ----------
+    repeat, fold : int
+        Which one it is, from 0.
+    train, test : ndarray of int
+        Positions of the samples.
+    """
+
+    repeat: int
+    fold: int
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class FoldPrediction:
+    """What one method says of one test fold.
+
+    Attributes
+    ----------
+    method : str
+        Name of the method.
+    repeat, fold : int
+        Number of the repetition and of the fold in it, from 0.
+    test : ndarray of int of shape (n_test,)
+        Positions of the test samples in the data.
+    labels : ndarray of shape (n_test,)
+        ``predict`` of the test samples.
+    proba : ndarray of shape (n_test, n_classes)
+        ``predict_proba``, with one column for each class of the whole data, in sorted order.
+    tuned : dict of str to ndarray of shape (n_test,)
+        For each metric of decisions, those of the rule that was best for it on held-out training
+        samples.
+    fit_seconds, predict_seconds : float
+        Wall time of ``fit`` on the training fold, resampling and searches included, and of
+        ``predict_proba`` of the test fold.
+    """
+
+    method: str
+    repeat: int
+    fold: int
+    test: NDArray[np.intp]
+    labels: NDArray[Any]
+    proba: NDArray[np.floating]
+    tuned: dict[str, NDArray[Any]] = field(default_factory=dict)
+    fit_seconds: float = np.nan
+    predict_seconds: float = np.nan
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A method that raised on a fold.
+
+    Attributes
+    ----------
+    method : str
+        Name of the method.
+    repeat, fold : int
+        Where it failed.
+    error : str
+        Type and first line of the exception.
+    """
+
+    method: str
+    repeat: int
+    fold: int
+    error: str
+
+
+def run(
+    arms: Mapping[str, Any],
+    X: Any,
+    y: NDArray[Any],
+    splits: Iterable[Split],
+    *,
+    seed: int,
+    tune: bool = True,
+    n_jobs: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> Iterator[FoldPrediction | Failure]:
+    """Fit every method on every split.
+
+    Parameters
+    ----------
+    arms : dict of str to estimator
+        Classifiers by name.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    y : ndarray of shape (n_samples,)
+        Classes.
+    splits : iterable of Split
+        What to train and test on.
+    seed : int
+        What divides a training fold for the tuning of decisions.
+    tune : bool, default=True
+        Whether to tune decisions, which takes a second fit on three quarters of the fold.
+    n_jobs : int, default=None
+        Fits that run at once, as in joblib. Changes the time and no score.
+    checkpoint : path-like, default=None
+        Folder where each prediction is kept as soon as it is there, and found again by a later
+        run of the same methods on the same data.
+    progress : bool, default=False
+        Whether to show a bar that counts the fits.
+
+    Yields
+    ------
+    FoldPrediction or Failure
+        In the order of the splits, and of the methods in each.
+    """
+    splits = list(splits)
+    store = None if checkpoint is None else _Store(checkpoint, joblib.hash((X, y, seed, tune)))
+    jobs = (
+        delayed(_run_one)(name, clone(arm), X, y, split, seed, tune, store)
+        for split in splits
+        for name, arm in arms.items()
+    )
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    total = len(splits) * len(arms)
+    yield from tqdm(results, total=total, unit="fit", disable=not progress)
+
+
+def _run_one(
+    name: str,
+    estimator: Any,
+    X: Any,
+    y: NDArray[Any],
+    split: Split,
+    seed: int,
+    tune: bool,
+    store: _Store | None,
+) -> FoldPrediction | Failure:
+    path = None if store is None else store.path(name, estimator, split)
+    if path is not None and path.exists():
+        return joblib.load(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # hundreds of fits: the scores tell what went wrong
+            prediction = _predict_fold(name, estimator, X, y, split, seed, tune)
+    except Exception as error:
+        message = next(iter(str(error).strip().splitlines()), "")
+        return Failure(name, split.repeat, split.fold, f"{type(error).__name__}: {message}")
+    if path is not None:
+        _write(prediction, path)
+    return prediction
+
+
+def _predict_fold(
+    name: str, estimator: Any, X: Any, y: NDArray[Any], split: Split, seed: int, tune: bool
+) -> FoldPrediction:
+    classes = np.unique(y)
+    tuned = {}
+    if tune:
+        rules, prior = _tune(clone(estimator), X, y, split.train, classes, seed)
+    start = perf_counter()
+    estimator.fit(_safe_indexing(X, split.train), y[split.train])
+    fit_seconds = perf_counter() - start
+    X_test = _safe_indexing(X, split.test)
+    start = perf_counter()
+    proba = _proba(estimator, X_test, classes)
+    predict_seconds = perf_counter() - start
+    if not np.isfinite(proba).all():
+        raise ValueError("predict_proba gave values that are not finite.")
+    if tune:
+        tuned = {metric: decide(proba, classes, prior, rule) for metric, rule in rules.items()}
+    return FoldPrediction(
+        method=name,
+        repeat=split.repeat,
+        fold=split.fold,
+        test=split.test,
+        labels=np.asarray(estimator.predict(X_test)),
+        proba=proba,
+        tuned=tuned,
+        fit_seconds=fit_seconds,
+        predict_seconds=predict_seconds,
+    )
+
+
+def _tune(
+    estimator: Any,
+    X: Any,
+    y: NDArray[Any],
+    train: NDArray[np.intp],
+    classes: NDArray[Any],
+    seed: int,
+) -> tuple[dict[str, float], NDArray[np.floating]]:
+    """Decision rules from a quarter of the training fold that the rest of it predicts."""
+    folds = StratifiedKFold(4, shuffle=True, random_state=seed)
+    inner, held_out = next(folds.split(train, y[train]))
+    estimator.fit(_safe_indexing(X, train[inner]), y[train[inner]])
+    proba = _proba(estimator, _safe_indexing(X, train[held_out]), classes)
+    prior = np.mean(y[train][:, None] == classes, axis=0)
+    return tune_decisions(y[train[held_out]], proba, classes, prior), prior
+
+
+def _proba(estimator: Any, X: Any, classes: NDArray[Any]) -> NDArray[np.floating]:
+    """Probabilities of all classes; one that training lacked keeps its column, at zero."""
+    given = estimator.predict_proba(X)
+    proba = np.zeros((len(given), len(classes)))
+    proba[:, np.searchsorted(classes, estimator.classes_)] = given
+    return proba
+
+
+class _Store:
+    """A folder of predictions, each under the hash of all that it depends on."""
+
+    def __init__(self, folder: str | os.PathLike[str], data: str) -> None:
+        self.folder = Path(folder)
+        self.data = data
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name: str, estimator: Any, split: Split) -> Path:
+        key = joblib.hash((self.data, name, estimator, split.train, split.test))
+        readable = re.sub(r"[^\w.-]", "_", name)
+        return self.folder / f"{readable}-{split.repeat}-{split.fold}-{key}.joblib"
+
+
+def _write(prediction: FoldPrediction, path: Path) -> None:
+    # Written beside and then renamed: a file is whole or absent, whenever the process is killed.
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        joblib.dump(prediction, file, compress=3)
+    os.replace(file.name, path)

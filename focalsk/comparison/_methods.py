@@ -1,0 +1,290 @@
+"""The methods that are compared: one network in every neural arm, and the yardsticks outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import imblearn.combine as combine
+import imblearn.ensemble as ensemble
+import imblearn.over_sampling as over_sampling
+import imblearn.under_sampling as under_sampling
+from imblearn.pipeline import Pipeline
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline as PlainPipeline
+
+from focalsk.comparison._decisions import LogitAdjustedClassifier
+from focalsk.estimators import FocalNetClassifier
+from focalsk.search import FocalGridSearchCV
+
+__all__ = ["ARMS", "QUICK", "Arm", "Kit", "make_arms"]
+
+GAMMAS = [0.5, 1.0, 2.0, 5.0]
+ALPHAS = [None, "sqrt", "balanced"]
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What the arms are made of.
+
+    Attributes
+    ----------
+    network : FocalNetClassifier
+        The network of every neural arm.
+    encode : transformer
+        From the columns of the data to the numbers that a network takes.
+    clean : transformer or None
+        For SMOTENC, which wants categories as they are: fills missing values, and leaves a frame
+        that `encode` understands. None if no column is categorical.
+    categorical : sequence of str
+        The categorical columns of the cleaned frame.
+    numeric : bool
+        Whether there are other columns besides.
+    n_classes : int
+        Number of classes.
+    scorer : str or callable
+        What inner searches maximise.
+    random_state : int or None
+        Seed of everything.
+    """
+
+    network: FocalNetClassifier
+    encode: Any
+    clean: Any
+    categorical: list[str]
+    numeric: bool
+    n_classes: int
+    scorer: Any
+    random_state: int | None
+
+    def net(self, **params: Any) -> FocalNetClassifier:
+        """The network with another loss."""
+        plain = {"gamma": 0.0, "alpha": None, "class_weight": None, "proba": "posterior"}
+        return clone(self.network).set_params(**(plain | params))
+
+    def pipe(self, classifier: Any, sampler: Any = None) -> Any:
+        """The preprocessing, an optional sampler and a classifier."""
+        steps = [*self.preprocess(), ("sampler", sampler), ("classifier", classifier)]
+        kind = PlainPipeline if sampler is None else Pipeline
+        return kind([step for step in steps if step[1] is not None])
+
+    def preprocess(self) -> list[tuple[str, Any]]:
+        """First steps of a pipeline."""
+        return _flatten("preprocess", clone(self.encode))
+
+    def inner_cv(self) -> StratifiedKFold:
+        """Folds of searches and calibration within a training fold."""
+        return StratifiedKFold(3, shuffle=True, random_state=self.random_state)
+
+    def search(self, estimator: Any, grid: Any) -> Any:
+        """Search the parameters of a pipeline within the training fold."""
+        stacked = isinstance(estimator.steps[-1][1], FocalNetClassifier)
+        kind = FocalGridSearchCV if stacked else GridSearchCV
+        return kind(estimator, grid, scoring=self.scorer, cv=self.inner_cv())
+
+
+def _flatten(name: str, transformer: Any) -> list[tuple[str, Any]]:
+    """Steps that are no pipelines: imbalanced-learn's pipelines take no others."""
+    if not isinstance(transformer, PlainPipeline):
+        return [(name, transformer)]
+    return [step for part in transformer.steps for step in _flatten(*part)]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A built-in method.
+
+    Attributes
+    ----------
+    family : {'loss', 'decision', 'resampling', 'ensemble', 'boosting'}
+        What sort of method it is.
+    build : callable
+        ``build(kit) -> estimator``.
+    binary_only : bool, default=False
+        Whether it knows two classes only.
+    """
+
+    family: str
+    build: Callable[[Kit], Any]
+    binary_only: bool = False
+
+
+def _loss(**params: Any) -> Arm:
+    return Arm("loss", lambda kit: kit.pipe(kit.net(**params)))
+
+
+def _searched(**grid: Any) -> Arm:
+    names = {f"classifier__{name}": values for name, values in grid.items()}
+    return Arm("loss", lambda kit: kit.search(kit.pipe(kit.net()), names))
+
+
+def _sampled(sampler: Callable[..., Any]) -> Arm:
+    return Arm("resampling", lambda kit: kit.pipe(kit.net(), _seed(sampler(), kit)))
+
+
+def _ensemble(make: Callable[..., Any], family: str = "ensemble", **params: Any) -> Arm:
+    return Arm(family, lambda kit: kit.pipe(_seed(make(**params), kit)))
+
+
+def _seed(estimator: Any, kit: Kit) -> Any:
+    """Seed an estimator that takes a seed and has none."""
+    if estimator.get_params(deep=False).get("random_state", 0) is None:
+        estimator.set_params(random_state=kit.random_state)
+    return estimator
+
+
+def _smote(kit: Kit) -> Any:
+    if kit.clean is None:
+        return kit.pipe(kit.net(), over_sampling.SMOTE(random_state=kit.random_state))
+    sampler = (
+        over_sampling.SMOTENC(kit.categorical, random_state=kit.random_state)
+        if kit.numeric
+        else over_sampling.SMOTEN(random_state=kit.random_state)
+    )
+    steps = [
+        ("clean", clone(kit.clean)),
+        ("sampler", sampler),
+        *kit.preprocess(),
+        ("classifier", kit.net()),
+    ]
+    return Pipeline(steps)
+
+
+def _tuned_threshold(kit: Kit) -> Any:
+    return TunedThresholdClassifierCV(
+        kit.pipe(kit.net()),
+        scoring="balanced_accuracy",
+        cv=kit.inner_cv(),
+        random_state=kit.random_state,
+    )
+
+
+def _temperature(kit: Kit) -> Any:
+    return CalibratedClassifierCV(
+        kit.pipe(kit.net()), method="temperature", cv=kit.inner_cv(), ensemble=False
+    )
+
+
+#: The built-in methods by name. Each neural one trains the same network on the same preprocessed
+#: samples; only the loss, what is done after the fit, or the training samples differ.
+ARMS: dict[str, Arm] = {
+    "cross-entropy": _loss(),
+    "cross-entropy-balanced": _loss(class_weight="balanced"),
+    "focal": _searched(gamma=GAMMAS),
+    "focal-alpha": _searched(gamma=[0.0, *GAMMAS], alpha=ALPHAS),
+    "focal-balanced": _loss(gamma=2.0, class_weight="balanced"),
+    "focal-balanced-raw": _loss(gamma=2.0, class_weight="balanced", proba="raw"),
+    "threshold": Arm("decision", _tuned_threshold, binary_only=True),
+    "temperature": Arm("decision", _temperature),
+    "logit-adjusted": Arm("decision", lambda kit: LogitAdjustedClassifier(kit.pipe(kit.net()))),
+    "random-over": _sampled(over_sampling.RandomOverSampler),
+    "random-under": _sampled(under_sampling.RandomUnderSampler),
+    "smote": Arm("resampling", _smote),
+    "borderline-smote": _sampled(over_sampling.BorderlineSMOTE),
+    "adasyn": _sampled(over_sampling.ADASYN),
+    "smote-enn": _sampled(combine.SMOTEENN),
+    "smote-tomek": _sampled(combine.SMOTETomek),
+    "near-miss": _sampled(under_sampling.NearMiss),
+    "balanced-random-forest": _ensemble(ensemble.BalancedRandomForestClassifier),
+    "easy-ensemble": _ensemble(ensemble.EasyEnsembleClassifier),
+    "balanced-bagging": _ensemble(ensemble.BalancedBaggingClassifier),
+    "rus-boost": _ensemble(ensemble.RUSBoostClassifier),
+    "boosting": _ensemble(HistGradientBoostingClassifier, "boosting"),
+    "boosting-balanced": _ensemble(
+        HistGradientBoostingClassifier, "boosting", class_weight="balanced"
+    ),
+}
+
+#: The methods that answer quickly.
+QUICK = [
+    "cross-entropy",
+    "cross-entropy-balanced",
+    "focal-balanced",
+    "threshold",
+    "random-over",
+    "smote",
+    "balanced-random-forest",
+    "boosting",
+]
+
+Methods = str | Iterable[Any] | Mapping[str, Any]
+
+
+def make_arms(methods: Methods, kit: Kit) -> dict[str, Any]:
+    """Build the methods to compare.
+
+    Parameters
+    ----------
+    methods : 'default', 'quick', iterable or dict
+        Names of :data:`ARMS` (or 'default' and 'quick' for several), or pairs of a name and an
+        estimator, a sampler, or a pair of either and a grid of parameters; or a dict of such
+        pairs.
+    kit : Kit
+        What the arms are made of.
+
+    Returns
+    -------
+    dict of str to estimator
+        Unfitted classifiers with ``predict`` and ``predict_proba``.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, stands twice, or is of a method for two classes only.
+    TypeError
+        If what is given is neither a classifier nor a sampler.
+    """
+    if isinstance(methods, str):
+        methods = [methods]
+    pairs = methods.items() if isinstance(methods, Mapping) else _expand(methods, kit)
+    arms: dict[str, Any] = {}
+    for name, spec in pairs:
+        if name in arms:
+            raise ValueError(f"Each method needs a name of its own. Got {name!r} twice.")
+        arms[name] = _build(name, spec, kit)
+    if not arms:
+        raise ValueError("methods must name at least one method. Got none.")
+    return arms
+
+
+def _expand(methods: Iterable[Any], kit: Kit) -> Iterable[tuple[str, Any]]:
+    """Pairs of name and what it stands for."""
+    for item in methods:
+        if not isinstance(item, str):
+            name, spec = item
+            yield name, spec
+        elif item in ("default", "quick"):
+            for name in ARMS if item == "default" else QUICK:
+                if kit.n_classes == 2 or not ARMS[name].binary_only:
+                    yield name, ARMS[name]
+        elif item not in ARMS:
+            known = ", ".join(map(repr, ["default", "quick", *ARMS]))
+            raise ValueError(f"methods must be among {known}. Got {item!r} instead.")
+        elif kit.n_classes > 2 and ARMS[item].binary_only:
+            raise ValueError(
+                f"The method {item!r} knows two classes only. Got {kit.n_classes} classes."
+            )
+        else:
+            yield item, ARMS[item]
+
+
+def _build(name: str, spec: Any, kit: Kit) -> Any:
+    if isinstance(spec, Arm):
+        return spec.build(kit)
+    if isinstance(spec, tuple):
+        estimator, grid = spec
+        return kit.search(_build(name, estimator, kit), grid)
+    if hasattr(spec, "fit_resample"):
+        return kit.pipe(kit.net(), _seed(clone(spec), kit))
+    if not is_classifier(spec):
+        raise TypeError(
+            f"The method {name!r} must be a classifier, a sampler, or a pair of one and a grid of "
+            f"parameters. Got {spec!r} instead."
+        )
+    if isinstance(spec, PlainPipeline):
+        return clone(spec)  # it has its own preprocessing
+    return kit.pipe(_seed(clone(spec), kit))

@@ -1,0 +1,28 @@
+"""What scikit-learn sees: classifiers, and what their targets and class weights mean.
+
+What is in the room, from the bottom up:
+
+- ``_class_weight``: the weight of each class in the loss.
+- ``_target_coding``: classes and labels as codes for a net, and back.
+- ``_validation``: what `fit` and `predict` are given, checked and coded.
+- ``_building``: from parameters to a net.
+- ``_classifier``: FocalNetClassifier.
+- ``_stack``: many candidate nets as one net, and back.
+
+It may import `_compat`, `losses` and `nets`.
+"""
+
+from focalsk.estimators._building import divergence as divergence
+from focalsk.estimators._building import make_seed as make_seed
+from focalsk.estimators._class_weight import compute_alpha
+from focalsk.estimators._classifier import FocalNetClassifier
+from focalsk.estimators._stack import Fold as Fold
+from focalsk.estimators._stack import Stack as Stack
+from focalsk.estimators._stack import Task as Task
+from focalsk.estimators._stack import fingerprint as fingerprint
+from focalsk.estimators._stack import group_tasks as group_tasks
+from focalsk.estimators._stack import why_alone as why_alone
+from focalsk.estimators._stack import why_no_stack as why_no_stack
+from focalsk.estimators._validation import check_X as check_X
+
+__all__ = ["FocalNetClassifier", "compute_alpha"]

@@ -1,0 +1,463 @@
+"""FocalNetClassifier: a neural network with focal loss as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch.utils.data import Subset
+
+from focalsk.estimators._building import OPTIMIZERS, divergence, make_criterion, make_net
+from focalsk.estimators._class_weight import SCHEMES
+from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._validation import check_X, check_X_y, read_samples, weigh
+from focalsk.nets import ArrayDataset, BestEpoch, FocalNet
+
+__all__ = ["FocalNetClassifier"]
+
+
+class FocalNetClassifier(ClassifierMixin, BaseEstimator):
+    """Neural network trained with focal loss, for imbalanced classes.
+
+    By default a multi-layer perceptron with two hidden layers of 10. Focal loss
+    ``alpha * (1 - p) ** gamma * -log(p)`` [1]_ turns the attention of training to samples that
+    the network does not yet get right; `alpha` weighs the classes. One fit gives two answers:
+    `predict` decides under the class weights, and `predict_proba` gives the probabilities of the
+    data, since the map from a focal softmax back to the posterior is known [2]_.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(10, 10)
+        Width of each hidden layer; an empty sequence gives a linear model.
+    gamma : float or array-like of shape (n_classes,), default=2.0
+        Focusing parameter, at least 0; one for all or one per class (or label). 0 is
+        cross-entropy.
+    alpha : str, float, dict, array-like of shape (n_classes,) or None, default=None
+        Class weights: a scheme ('balanced', 'inverse', 'geometric', 'sqrt', 'effective'), or
+        what :func:`~focalsk.compute_alpha` takes besides.
+    class_weight : 'balanced', dict or None, default=None
+        scikit-learn's name for `alpha`; only one of them may be set.
+    output : {'softmax', 'sigmoid'}, default='softmax'
+        Softmax over the classes, or one sigmoid per class against the rest (one sigmoid alone for
+        two classes). Multi-label targets always have one sigmoid per label.
+    proba : {'posterior', 'weighted', 'raw'}, default='posterior'
+        What `predict_proba` gives: 'posterior' undoes gamma and alpha, for probabilities of the
+        data; 'weighted' undoes gamma only, so that its argmax is `predict`; 'raw' is the network's
+        softmax or sigmoid.
+    module : torch.nn.Module class, factory or instance, default=None
+        A network of your own: called with `n_features` (``X.shape[1]``), `n_outputs` and
+        `module_params`; an instance is copied. It maps a batch (B, ...) to logits
+        (B, n_outputs). `hidden_layer_sizes` and `dropout` are not used then.
+    module_params : dict, default=None
+        Further arguments of `module`.
+    optimizer : {'adam', 'adamw', 'sgd'} or torch.optim.Optimizer class, default='adam'
+        What trains the network.
+    optimizer_params : dict, default=None
+        Its further arguments, such as ``{"momentum": 0.9}``.
+    lr : float, default=0.005
+        Learning rate.
+    weight_decay : float, default=0.0
+        L2 penalty, as in torch.
+    max_epochs : int, default=100
+        Passes over the data; with early stopping, at most so many.
+    batch_size : int, default=128
+        Samples in a batch; -1 for all. With more than one batch, a sample of weight 2 is not
+        quite the same as two samples.
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the samples and stop when `monitor` has not improved by
+        `tol` for more than `n_iter_no_change` epochs; the weights of the best epoch are kept. The
+        split is stratified: every class with two samples or more is in both parts, the sample of
+        a class that has only one stays in training.
+    validation_fraction : float, default=0.1
+        Part of the samples to hold out, in (0, 1).
+    n_iter_no_change : int or inf, default=10
+        Epochs without progress that are borne; with inf, training goes on to `max_epochs` and the
+        best epoch is still kept.
+    tol : float, default=1e-4
+        The least progress.
+    monitor : str or callable, default='loss'
+        'loss' of the validation samples, or any scorer of scikit-learn's.
+    dropout : float, default=0.0
+        Probability of zeroing a hidden unit while training, in [0, 1).
+    callbacks : list of skorch callbacks, default=None
+        Instances, or pairs (name, instance); they are cloned.
+    warm_start : bool, default=False
+        `fit` goes on from the previous fit.
+    device : str or torch.device, default='auto'
+        'auto' is CUDA where there is some, else the CPU. Networks have the data's floating point
+        type on the CPU and float32 elsewhere.
+    compile : bool, default=False
+        Whether to use :func:`torch.compile`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the batches, dropout and the validation split. torch's global
+        generator is never touched.
+    verbose : int or bool, default=False
+        Print a line per epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted classes, or the numbers of the labels.
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if `X` had any.
+    alpha_ : ndarray of shape (n_classes,) or (2, n_labels), or None
+        Class weights; for labels, where they are absent and where present.
+    class_count_ : ndarray of shape (n_classes,) or (2, n_labels)
+        Summed sample weights of the classes.
+    net_ : FocalNet
+        The skorch net, with the module in ``net_.module_``.
+    history_ : skorch.history.History
+        One row per epoch.
+    n_iter_ : int
+        Epochs trained.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    best_loss_ : float
+        Lowest loss: of the validation samples with early stopping, else of training.
+    validation_scores_ : list of float or None
+        With early stopping, `monitor` after each epoch; greater is better, a loss is negated.
+
+    See Also
+    --------
+    FocalGridSearchCV : Search over gamma, alpha and more, trained as one network.
+    sklearn.neural_network.MLPClassifier : The same network with cross-entropy only.
+
+    References
+    ----------
+    .. [1] Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
+    .. [2] Charoenphakdee et al., "On Focal Loss for Class-Posterior Probability Estimation: A
+       Theoretical Perspective", CVPR 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalsk import FocalNetClassifier
+    >>> X, y = make_classification(1000, weights=[0.9], class_sep=0.5, random_state=0)
+    >>> clf = FocalNetClassifier(alpha="balanced", max_epochs=20, random_state=0).fit(X, y)
+
+    The decisions give the rare class its weight; the probabilities are those of the data:
+
+    >>> print(clf.predict(X).mean().round(2), clf.predict_proba(X)[:, 1].mean().round(2))
+    0.17 0.1
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "gamma": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "alpha": [
+            None,
+            StrOptions(set(SCHEMES)),
+            Interval(Real, 0, 1, closed="both"),
+            dict,
+            "array-like",
+        ],
+        "class_weight": [None, StrOptions({"balanced"}), dict],
+        "output": [StrOptions({"softmax", "sigmoid"})],
+        "proba": [StrOptions({"posterior", "weighted", "raw"})],
+        "module": [None, callable],
+        "module_params": [None, dict],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "optimizer_params": [None, dict],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "callbacks": [None, list],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "compile": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | ArrayLike = (10, 10),
+        *,
+        gamma: float | ArrayLike = 2.0,
+        alpha: str | float | dict | ArrayLike | None = None,
+        class_weight: str | dict | None = None,
+        output: str = "softmax",
+        proba: str = "posterior",
+        module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
+        module_params: dict | None = None,
+        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        optimizer_params: dict | None = None,
+        lr: float = 0.005,
+        weight_decay: float = 0.0,
+        max_epochs: int = 100,
+        batch_size: int = 128,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        tol: float = 1e-4,
+        monitor: str | Callable[..., float] = "loss",
+        dropout: float = 0.0,
+        callbacks: list | None = None,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        compile: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.gamma = gamma
+        self.alpha = alpha
+        self.class_weight = class_weight
+        self.output = output
+        self.proba = proba
+        self.module = module
+        self.module_params = module_params
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.monitor = monitor
+        self.dropout = dropout
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.device = device
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    net_: Any  # FocalNet
+    history_: Any
+    loss_curve_: list[float]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = self.module is not None
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    # Training -----------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> FocalNetClassifier:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples; (n_samples, n_features, ...) for a `module` that takes them.
+        y : array-like of shape (n_samples,), or indicators of shape (n_samples, n_labels)
+            Classes of any type, or 0/1 label indicators, dense or sparse.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, scaled to mean 1. A sample of weight 0 is left out.
+
+        Returns
+        -------
+        self : FocalNetClassifier
+        """
+        continuing = self.warm_start and hasattr(self, "net_")
+        head, samples = read_samples(self, X, y, sample_weight, reset=not continuing)
+        if continuing and head.classes.tolist() != self.classes_.tolist():
+            raise ValueError(
+                f"warm_start=True needs the classes of the previous fit, {self.classes_.tolist()}. "
+                f"Got {head.classes.tolist()} instead."
+            )
+        self._start(head, samples, head.count(samples.codes, samples.weight), continuing)
+        if not self.early_stopping:
+            self._train(samples, self.max_epochs)
+            self.validation_scores_ = None
+            self.best_loss_ = min(self.loss_curve_)
+            return self
+        held_out = head.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
+        valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
+        stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
+        callbacks = [("best_epoch", stopper)]
+        self._train(samples, self.max_epochs, rows, head.dataset(valid), callbacks)
+        self.validation_scores_ = [float(score) for score in stopper.scores_]
+        self.best_loss_ = min(self.history_[:, "valid_loss"])
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Sequence[Any] | NDArray[Any] | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> FocalNetClassifier:
+        """Train one epoch on the given samples.
+
+        A scheme of `alpha` counts the samples of all calls so far. Nothing is held out, whatever
+        `early_stopping` says.
+
+        Parameters
+        ----------
+        X, y
+            As for :meth:`fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All classes; needed in the first call, unless `y` are label indicators.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, used as given.
+
+        Returns
+        -------
+        self : FocalNetClassifier
+        """
+        continuing = hasattr(self, "net_")
+        X, y = check_X_y(self, X, y, reset=not continuing)
+        head = self._head if continuing else Head.of(y, self.output, classes)
+        if not continuing and classes is None and not head.multilabel:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if continuing and classes is not None and set(classes) != set(head.classes.tolist()):
+            raise ValueError(
+                f"classes must be those of the first call, {head.classes.tolist()}. Got "
+                f"{list(classes)} instead."
+            )
+        samples = weigh(X, head.encode(y), sample_weight)
+        seen = self.class_count_ if continuing else 0
+        self._start(head, samples, head.count(samples.codes, samples.weight) + seen, continuing)
+        self._train(samples, epochs=1)
+        return self
+
+    def _start(
+        self, head: Head, samples: Samples, counts: NDArray[np.float64], continuing: bool
+    ) -> None:
+        """Set what is known before training, and make the net unless one goes on."""
+        alpha, criterion = make_criterion(self, head, counts)
+        self._head = head
+        self.classes_ = head.classes
+        self.class_count_ = counts
+        self.alpha_ = alpha
+        if continuing:
+            self.net_.criterion_ = criterion.to(self.net_.device)
+        else:
+            self.net_ = make_net(self, samples.X, head.n_outputs, criterion)
+
+    def _monitor(self, valid: Samples) -> Callable[[FocalNet], float]:
+        if self.monitor == "loss":
+            return lambda net: -net.history[-1]["valid_loss"]
+        # Validated data has no column names to compare with.
+        judged = copy.copy(self)
+        judged.__dict__.pop("feature_names_in_", None)
+        score = self._head.scorer(self.monitor, valid)
+        return lambda net: score(judged)
+
+    def _train(
+        self,
+        samples: Samples,
+        epochs: int,
+        rows: Any = None,
+        valid: ArrayDataset | None = None,
+        callbacks: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        """Train on the samples, or on some `rows` of them, which are not copied."""
+        net: Any = self.net_
+        dataset: Any = self._head.dataset(samples)
+        if rows is not None:
+            dataset = Subset(dataset, rows)
+        kept = net.callbacks_
+        net.callbacks_ = [*kept, *callbacks]
+        try:
+            net.notify("on_train_begin", X=samples.X, y=samples.codes)
+            net.fit_loop(dataset, epochs=epochs, valid=valid)
+            net.notify("on_train_end", X=samples.X, y=samples.codes)
+        finally:
+            net.callbacks_ = kept
+        self.history_ = net.history
+        self.n_iter_ = len(net.history)
+        self.loss_curve_ = list(net.history[:, "train_loss"])
+        if not all(bool(p.isfinite().all()) for p in net.module_.parameters()):
+            raise ValueError(divergence(self))
+
+    # Prediction ---------------------------------------------------------------------------------
+
+    def decision_function(self, X: Any) -> NDArray[Any]:
+        """Scores whose sign or argmax is the decision under the class weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Log-odds of ``classes_[1]`` if there are two classes, of each label if there are
+            labels; else one score per class. Their sigmoid or softmax (normalised over the
+            classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
+        """
+        logits = self._logits(X)
+        return self._head.scores(logits, self._net_gamma()).numpy()
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Classes, or label indicators, decided under the class weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        """
+        scores = self.decision_function(X)
+        return self._head.decode(scores)
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Probabilities of the classes or labels, as `proba` says.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            In the order of ``classes_``; the rows sum to one unless they are labels.
+        """
+        logits, gamma = self._logits(X), self._net_gamma()
+        return self._head.probabilities(logits, gamma, self.alpha_, self.proba).numpy()
+
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Natural logarithm of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _logits(self, X: Any) -> torch.Tensor:
+        check_is_fitted(self, "net_")
+        return self.net_.forward(check_X(self, X))
+
+    def _net_gamma(self) -> Any:
+        gamma = self.net_.criterion_.gamma
+        return gamma.cpu() if isinstance(gamma, torch.Tensor) else gamma

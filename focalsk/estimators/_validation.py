@@ -1,0 +1,67 @@
+"""What a classifier is given, checked and coded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from focalsk.estimators._target_coding import Head, Samples
+
+__all__ = ["check_X", "check_X_y", "read_samples", "weigh"]
+
+
+def check_X(estimator: Any, X: Any) -> Any:
+    """Samples to predict, as floating point array or CSR matrix."""
+    return validate_data(estimator, X, reset=False, **_rules(estimator))
+
+
+def check_X_y(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+    """Samples and targets to train on; with `reset`, what X is like is noted on the estimator."""
+    X, y = validate_data(estimator, X, y, multi_output=True, reset=reset, **_rules(estimator))
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return X, y
+
+
+def _rules(estimator: Any) -> dict[str, Any]:
+    return {
+        "accept_sparse": "csr",
+        "dtype": (np.float64, np.float32),
+        "allow_nd": estimator.module is not None,  # images and the like are for a user's module
+    }
+
+
+def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Samples:
+    """The samples that have a weight, with the weights checked."""
+    if sample_weight is None:
+        return Samples(X, codes, None)
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
+    samples = Samples(X, codes, weight)
+    return samples if weight.all() else samples.take(weight > 0)
+
+
+def read_samples(
+    estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, reset: bool = True
+) -> tuple[Head, Samples]:
+    """Everything that `fit` does with its arguments before it trains.
+
+    Weights are scaled to mean 1 and samples without weight left out. Of the estimator, only
+    ``n_features_in_`` and ``feature_names_in_`` are set, with `reset`.
+    """
+    X, y = check_X_y(estimator, X, y, reset)
+    head = Head.of(y, estimator.output)
+    samples = weigh(X, head.encode(y), sample_weight)
+    if samples.weight is not None:
+        samples = samples._replace(weight=samples.weight / samples.weight.mean())
+    if not head.multilabel and len(found := np.unique(samples.codes)) < 2:
+        raise ValueError(
+            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the "
+            f"data contains only one class: {head.classes.tolist()[found[0]]!r}"
+        )
+    return head, samples

@@ -1,0 +1,28 @@
+"""The mathematics: focal losses and the posterior behind them. Torch only.
+
+What is in the room, from the bottom up:
+
+- ``_margins``: every focal loss as a function of one margin, with its gradient; exact everywhere.
+- ``_checks``: what arguments are allowed, and errors that say so.
+- ``_losses``: the public functions and modules.
+- ``_posterior``: from logits back to the probabilities of the data.
+
+It may import `_compat` and nothing else of focalsk's.
+"""
+
+from focalsk.losses._losses import FocalLoss, SigmoidFocalLoss, focal_loss, sigmoid_focal_loss
+from focalsk.losses._margins import sigmoid_focal as sigmoid_focal
+from focalsk.losses._margins import softmax_focal as softmax_focal
+from focalsk.losses._margins import softmax_focal_gradient as softmax_focal_gradient
+from focalsk.losses._posterior import focal_posterior, sigmoid_focal_posterior
+from focalsk.losses._posterior import focal_scores as focal_scores
+from focalsk.losses._posterior import sigmoid_focal_scores as sigmoid_focal_scores
+
+__all__ = [
+    "FocalLoss",
+    "SigmoidFocalLoss",
+    "focal_loss",
+    "focal_posterior",
+    "sigmoid_focal_loss",
+    "sigmoid_focal_posterior",
+]

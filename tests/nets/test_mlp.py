@@ -1,0 +1,54 @@
+"""FocalMLP against torch's own layers."""
+
+import pytest
+import torch
+from torch import nn
+
+from focalsk.nets._mlp import FocalMLP, drop
+
+
+@pytest.mark.parametrize("sizes", [(), (7,), (7, 3)], ids=str)
+def test_mlp_is_a_sequence_of_layers(sizes):
+    torch.manual_seed(0)
+    mlp = FocalMLP(4, 3, sizes)
+    torch.manual_seed(0)
+    layers, width = [], 4
+    for size in sizes:
+        layers += [nn.Linear(width, size), nn.ReLU()]
+        width = size
+    plain = nn.Sequential(*layers, nn.Linear(width, 3))
+    X = torch.randn(5, 4)
+    assert torch.equal(mlp(X), plain(X))
+    assert mlp(X).shape == (5, 3)
+
+
+def test_one_size_is_one_layer():
+    assert [layer.weight.shape for layer in FocalMLP(4, 3, 7).layers] == [(7, 4), (3, 7)]
+
+
+def test_dropout_acts_in_training_only():
+    mlp, X = FocalMLP(4, 3, (50,), dropout=0.5), torch.randn(5, 4)
+    assert not torch.equal(mlp(X), mlp(X))
+    mlp.eval()
+    without = FocalMLP(4, 3, (50,))
+    without.load_state_dict(mlp.state_dict())
+    assert torch.equal(mlp(X), without(X))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+def test_drop_keeps_the_mean_and_scales_the_kept(p):
+    torch.manual_seed(0)
+    dropped = drop(torch.ones(200, 100), p)
+    kept = dropped > 0
+    assert torch.all(dropped[kept] == 1 / (1 - p))
+    assert abs(kept.double().mean() - (1 - p)) < 0.01
+
+
+def test_what_small_rates_drop_larger_rates_drop_too():
+    # One uniform draw whatever the rate: nets of several rates share their random stream.
+    masks = []
+    for p in (0.1, 0.5):
+        torch.manual_seed(0)
+        masks.append(drop(torch.ones(40, 10), p) > 0)
+    assert torch.all(masks[0] | ~masks[1])
+    assert masks[0].sum() > masks[1].sum()
