@@ -66,16 +66,20 @@ class FocalMLP(nn.Module):
         for layer in others:
             h = F.relu(h)
             if self.training and self.dropout > 0:
-                h = drop(h, self.dropout)
+                keep = kept_units(len(h), h.shape[1], self.dropout, h.device)
+                h = h * keep / (1 - self.dropout)
             h = layer(h)
         return h
 
 
-def drop(h: torch.Tensor, p: float | torch.Tensor) -> torch.Tensor:
-    """Dropout from one uniform draw per (sample, unit), the draw being independent of `p`.
+def kept_units(
+    n_samples: int, n_units: int, p: float | torch.Tensor, device: Any, generator: Any = None
+) -> torch.Tensor:
+    """Which units (n_samples, n_units) dropout keeps, from one uniform draw that `p` is no part of.
 
     Nets that differ only in `p` therefore share one random stream, which lets them train side by
     side exactly as they would alone.
     """
-    keep = torch.rand(h.shape, dtype=torch.float32, device=h.device) >= p
-    return h * keep / (1 - p)
+    shape = (n_samples, n_units)
+    draw = torch.rand(shape, dtype=torch.float32, device=device, generator=generator)
+    return draw >= p
