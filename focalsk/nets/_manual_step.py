@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as _registry
 
 from focalsk.losses import SigmoidFocalLoss
-from focalsk.nets._mlp import FocalMLP, kept_units
+from focalsk.nets._mlp import FocalMLP, limit, random_units
 from focalsk.nets._stacked_loss import StackedLoss, can_stack, stack_losses
 from focalsk.nets._stacked_modules import Drop, StackedMLP
 
@@ -69,7 +69,7 @@ class Layers:
             factor = None
             if drop is not None:
                 keep, factor = drop(h.shape[1])
-                h.mul_(keep).mul_(factor)
+                h.mul_(keep.to(h.dtype)).mul_(factor)
             way.append((h, factor))
             h = torch.baddbmm(bias, weight, h)
         return h, way
@@ -187,7 +187,8 @@ def manual_step(module: Any, criterion: nn.Module, X: Any, y: Any) -> Step | Non
 
 
 def _drop_of_one(n_samples: int, p: float, device: Any, n_units: int) -> tuple[Tensor, float]:
-    return kept_units(n_samples, n_units, p, device).t()[None], 1 / (1 - p)
+    keep = random_units(n_samples, n_units, device) >= limit(p)
+    return keep.t()[None], 1 / (1 - p)
 
 
 def _as_stack(linear: Sequence[nn.Linear]) -> Layers:

@@ -66,20 +66,27 @@ class FocalMLP(nn.Module):
         for layer in others:
             h = F.relu(h)
             if self.training and self.dropout > 0:
-                keep = kept_units(len(h), h.shape[1], self.dropout, h.device)
+                keep = random_units(len(h), h.shape[1], h.device) >= limit(self.dropout)
                 h = h * keep / (1 - self.dropout)
             h = layer(h)
         return h
 
 
-def kept_units(
-    n_samples: int, n_units: int, p: float | torch.Tensor, device: Any, generator: Any = None
+def random_units(
+    n_samples: int, n_units: int, device: Any, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Which units (n_samples, n_units) dropout keeps, from one uniform draw that `p` is no part of.
+    """Uniform int16 (n_samples, n_units): dropout keeps the units that :func:`limit` does not pass.
 
-    Nets that differ only in `p` therefore share one random stream, which lets them train side by
-    side exactly as they would alone.
+    The draw does not depend on the rate. Nets that differ only in it therefore share one random
+    stream, which lets them train side by side exactly as they would alone. Sixteen bits a unit
+    take a quarter of the time of floats.
     """
-    shape = (n_samples, n_units)
-    draw = torch.rand(shape, dtype=torch.float32, device=device, generator=generator)
-    return draw >= p
+    n_words = -(-n_samples * n_units // 4)
+    words = torch.empty(n_words, dtype=torch.int64, device=device)
+    words.random_(-(2**63), None, generator=generator)
+    return words.view(torch.int16)[: n_samples * n_units].view(n_samples, n_units)
+
+
+def limit(dropout: float) -> int:
+    """The least of :func:`random_units` that a dropout rate keeps, to the nearest 1 in 65536."""
+    return min(round(dropout * 2**16), 2**16 - 1) - 2**15

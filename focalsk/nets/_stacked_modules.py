@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from focalsk.nets import _csr as csr
-from focalsk.nets._mlp import FocalMLP
+from focalsk.nets._mlp import FocalMLP, limit, random_units
 
 __all__ = ["StackedMLP", "VmapStack"]
 
@@ -53,13 +53,14 @@ class StackedMLP(nn.Module):
         self.biases = nn.ParameterList(
             torch.stack([layer.bias.detach()[:, None] for layer in group]) for group in layers
         )  # each (M, out, 1)
-        dropout = torch.tensor([net.dropout for net in nets], dtype=torch.float64)
-        self.dropout = bool(dropout.any())
-        self.threshold: torch.Tensor
+        rates = [net.dropout for net in nets]
+        self.dropout = any(rates)
+        self.limit: torch.Tensor
         self.factor: torch.Tensor
-        dtype = self.weights[0].dtype
-        self.register_buffer("threshold", dropout.to(torch.float32)[:, None, None])
-        self.register_buffer("factor", (1 / (1 - dropout)).to(dtype)[:, None, None])
+        limits = torch.tensor([limit(rate) for rate in rates], dtype=torch.int16)
+        factors = torch.tensor([1 / (1 - rate) for rate in rates], dtype=self.weights[0].dtype)
+        self.register_buffer("limit", limits[:, None, None])
+        self.register_buffer("factor", factors[:, None, None])
 
     def forward(
         self, input: torch.Tensor | Sequence[torch.Tensor], drop: Drop | None = None
@@ -88,17 +89,18 @@ class StackedMLP(nn.Module):
         """Dropout of one batch per stream, of `sizes` samples, drawn as the nets do alone."""
         if not self.dropout:
             return None
-        k = len(self.threshold) // self.n_streams
-        device = self.threshold.device
+        k = len(self.limit) // self.n_streams
+        device = self.limit.device
 
         def draw(n_units: int) -> tuple[torch.Tensor, torch.Tensor]:
-            uniform = [
-                torch.rand((size, n_units), dtype=torch.float32, device=device, generator=g)
-                for size, g in zip(sizes, generators, strict=True)
+            drawn = [
+                random_units(size, n_units, device, generator)
+                for size, generator in zip(sizes, generators, strict=True)
             ]
-            padded = nn.utils.rnn.pad_sequence(uniform, batch_first=True)  # (S, B, H)
-            each = padded.transpose(1, 2).repeat_interleave(k, 0)  # (M, H, B)
-            return each >= self.threshold, self.factor
+            padded = nn.utils.rnn.pad_sequence(drawn, batch_first=True)  # (S, B, H)
+            each = padded.transpose(1, 2)
+            each = each if k == 1 else each.repeat_interleave(k, 0)  # (M, H, B)
+            return each >= self.limit, self.factor
 
         return draw
 
