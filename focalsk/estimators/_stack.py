@@ -230,6 +230,8 @@ class Stack:
         The nets.
     net : FocalNet
         What trains them.
+    n_iter_ : ndarray of shape (M,)
+        The epochs that each has been trained.
     """
 
     def __init__(self, streams: list[list[Task]]) -> None:
@@ -274,16 +276,19 @@ class Stack:
         valid = None
         if on_epoch is not None:
             self.net.callbacks_.append(("on_epoch", EachEpoch(on_epoch)))
+        stopper: Any = None
         if first.early_stopping:
             parts = [head.dataset(stream[0].valid) for stream in self.streams]
             valid = StackDataset(parts, train.seeds)
-            self.net.callbacks_.append(
-                ("best_epoch", BestEpoch(self._monitor(), first.n_iter_no_change, first.tol))
-            )
+            by_loss = first.monitor == "loss"
+            stopper = BestEpoch(self._monitor(), first.n_iter_no_change, first.tol, leave=by_loss)
+            self.net.callbacks_.append(("best_epoch", stopper))
         self.net.notify("on_train_begin", X=None, y=None)
         self.net.fit_loop(train, epochs=first.max_epochs, valid=valid)
         self.net.notify("on_train_end", X=None, y=None)
         self.net.callbacks_ = []
+        n_epochs = len(self.net.history)
+        self.n_iter_ = stopper.n_iter_ if stopper else np.full(len(self.tasks), n_epochs)
         return self
 
     def _monitor(self) -> Callable[[FocalNet], Any]:
