@@ -198,7 +198,7 @@ class StackNet(FocalNet):
         def step(batch: Any) -> dict[str, torch.Tensor]:
             X, y, weight, sizes = batch
             drop = module.drop(sizes, generators) if isinstance(module, StackedMLP) else None
-            X = X.transpose(1, 2) if by_hand else X
+            X = module.expand(X) if by_hand else X
             losses, grads = gradients(X, y, weight, _counts(sizes, y.device), drop)
             update(grads)
             return {"loss": losses}

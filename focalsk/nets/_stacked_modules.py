@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from focalsk.nets import _csr as csr
-from focalsk.nets._mlp import FocalMLP, limit, random_units
+from focalsk.nets._mlp import FocalMLP, expand, limit, random_units
 
 __all__ = ["StackedMLP", "VmapStack"]
 
@@ -47,6 +47,8 @@ class StackedMLP(nn.Module):
         super().__init__()
         layers = list(zip(*(net.layers for net in nets), strict=True))
         self.n_streams = n_streams
+        self.n_features, self.n_numbers = nets[0].n_features, nets[0].n_numbers
+        self.frequencies, self.phases = nets[0].frequencies, nets[0].phases
         self.weights = nn.ParameterList(
             torch.stack([layer.weight.detach() for layer in group]) for group in layers
         )  # each (M, out, in)
@@ -67,7 +69,7 @@ class StackedMLP(nn.Module):
     ) -> torch.Tensor:
         """Logits (M, C, B) of one batch per stream: (S, B, D), or S CSR tensors (B, D)."""
         if isinstance(input, torch.Tensor):
-            h = first_layer(input.transpose(1, 2), self.weights[0], self.biases[0])
+            h = first_layer(self.expand(input), self.weights[0], self.biases[0])
         else:
             h = torch.cat([self._first_of(s, part) for s, part in enumerate(input)])
         for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
@@ -77,6 +79,11 @@ class StackedMLP(nn.Module):
                 h = h * keep * factor
             h = torch.baddbmm(bias, weight, h)
         return h
+
+    def expand(self, input: torch.Tensor) -> torch.Tensor:
+        """What the first layers take (S, inputs, B) of samples (S, B, D)."""
+        X = input.transpose(1, 2)
+        return expand(X, self) if self.frequencies else X
 
     def _first_of(self, stream: int, input: torch.Tensor) -> torch.Tensor:
         # As in first_layer, for the nets of one stream and a CSR tensor: (K, out, B).
@@ -112,7 +119,7 @@ class StackedMLP(nn.Module):
         if csr.is_csr(input):
             h = self._first_of(stream, input)
         else:
-            h = first_layer(input.T[None], first[nets], shift[nets])
+            h = first_layer(self.expand(input[None]), first[nets], shift[nets])
         for weight, bias in others:
             h = torch.baddbmm(bias[nets], weight[nets], F.relu(h))
         return h.transpose(1, 2)
