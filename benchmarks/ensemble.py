@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ def main() -> None:
     methods = choose(args.methods)
     results = collect(methods, args)
     if results.empty:
-        sys.exit("no method has run yet")
+        print("no method has run yet")
+        return
+    results = pd.concat([results, *others(results, args)], ignore_index=True)
     table, errors = whole(results)
     print(report(table, results))
     for row in errors.itertuples():
@@ -57,7 +60,11 @@ def main() -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argument_parser(__doc__)
-    parser.add_argument("--methods", type=names, help=f"of {', '.join(rivals.METHODS)}")
+    parser.add_argument(
+        "--methods",
+        type=names,
+        help=f"to run, of {', '.join(rivals.METHODS)}; the others are shown where they have run",
+    )
     args = parser.parse_args()
     if args.quick and args.methods is None:
         args.methods = QUICK_METHODS
@@ -137,6 +144,20 @@ def collect(methods: dict[str, rivals.Method], args: argparse.Namespace) -> pd.D
                 if (taken := time.time() - start) > 1:
                     print(f"{repeat} {name:15} {method:24} {taken:6.1f} s", file=sys.stderr)
     return pd.DataFrame(table)
+
+
+def others(results: pd.DataFrame, args: argparse.Namespace) -> Iterator[pd.DataFrame]:
+    """The methods that were not asked for, where they have run on every fold of the results."""
+    had = set(results["method"])
+    places = results[KEYS].drop_duplicates()
+    asked = argparse.Namespace(**{**vars(args), "cached": True, "sets": [*places["data"].unique()]})
+    for name in [name for name in rivals.METHODS if name not in had]:
+        found = collect(choose([name]), asked)
+        covered = 0 if found.empty else len(found.merge(places))
+        if covered == len(places):
+            yield found.merge(places)
+        elif covered:
+            print(f"{name} is left out: it has {covered} of {len(places)} folds", file=sys.stderr)
 
 
 @cache
