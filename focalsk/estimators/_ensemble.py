@@ -299,12 +299,13 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         rows = weigh(np.arange(X.shape[0])[:, None], head.encode(y), sample_weight)
         head.check_several(rows.codes, self)
         chosen = rows.X[:, 0]
-        fold, encoder = self._encode(take_rows(X, chosen), head, rows.codes, rows.weight)
-        members = self._make_members(fold, encoder)
+        X, n_samples = take_rows(X, chosen), X.shape[0]
+        fold, encoder = self._encode(X, head, rows.codes, rows.weight)
+        members = self._make_members(fold, encoder, hash_rows(X, rows.codes))
         trained = self._train(members)
         if trained.diverged.any():
             raise ValueError(divergence(self))
-        self._set_fitted(fold, encoder, members, trained, chosen, X.shape[0])
+        self._set_fitted(fold, encoder, members, trained, chosen, n_samples)
         return self
 
     def _check(self, X: Any, y: Any = None, reset: bool = False) -> Any:
@@ -329,9 +330,10 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         samples = Samples(X, codes, weight)
         return Fold(FocalNetClassifier(), head, samples, head.count(codes, weight)), encoder
 
-    def _make_members(self, fold: Fold, encoder: InputEncoder | None) -> list[Member]:
-        X, codes, _ = fold.samples
-        keys = hash_rows(X, codes)
+    def _make_members(
+        self, fold: Fold, encoder: InputEncoder | None, keys: NDArray[np.uint64]
+    ) -> list[Member]:
+        codes = fold.samples.codes
         n_distinct = len(np.unique(keys))
         n_folds = min(self.n_folds, n_distinct)
         if self.n_estimators > 1:
@@ -495,6 +497,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
             Log-odds of ``classes_[1]`` if there are two classes, log posteriors else, plus the
             shift of `decision_`; with costs, the negative expected ones.
         """
+        check_is_fitted(self, "module_")
         return self.decision_.scores(self.predict_proba(X), self._head.multilabel)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -509,4 +512,5 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
-        return self._head.decode(self.decision_function(X))
+        scores = self.decision_function(X)
+        return self._head.decode(scores)

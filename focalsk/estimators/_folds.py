@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -49,16 +50,19 @@ def assign_folds(
 
 
 def hash_rows(X: Any, codes: NDArray[Any]) -> NDArray[np.uint64]:
-    """A 64-bit key of each row with its target, from the bits of the numbers."""
+    """A 64-bit key of each row of an array, a CSR matrix or a frame with its target."""
+    n_samples = len(codes)
     if sparse.issparse(X):
         matrix = sparse.csr_array(X, copy=True)
         matrix.sum_duplicates()
         bits = _bits(matrix.data) ^ _scramble(matrix.indices.astype(np.uint64))
         sums = np.concatenate([[np.uint64(0)], np.cumsum(_scramble(bits))])
         keys = sums[matrix.indptr[1:]] - sums[matrix.indptr[:-1]]
+    elif isinstance(X, pd.DataFrame):
+        keys = pd.util.hash_pandas_object(X, index=False).to_numpy()
     else:
-        keys = _hash_columns(np.asarray(X).reshape(len(X), -1))
-    return _scramble(keys ^ _hash_columns(np.asarray(codes, dtype=np.float64).reshape(len(X), -1)))
+        keys = _hash_columns(np.asarray(X).reshape(n_samples, -1))
+    return _scramble(keys ^ _hash_columns(np.asarray(codes).reshape(n_samples, -1)))
 
 
 def _hash_columns(values: NDArray[Any]) -> NDArray[np.uint64]:

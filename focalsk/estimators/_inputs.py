@@ -42,9 +42,9 @@ class InputEncoder(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> InputEncoder:
         """Learn what the columns are and how their values are distributed."""
         self.n_numbers_ = 0
+        self.table_ = self.numbers_ = None
         if sparse.issparse(X):
             return self
-        self.table_ = None
         if is_table(X):
             self.table_ = TableEncoder().fit(X)
             X = self.table_.numbers(X)
@@ -54,9 +54,10 @@ class InputEncoder(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
-        """Columns of numbers (n_samples, n_outputs); a CSR matrix as it is."""
-        if sparse.issparse(X):
+        """Columns of numbers (n_samples, n_outputs); after sparse ones in `fit`, X as it is."""
+        if self.numbers_ is None:
             return X
+        X = X.toarray() if sparse.issparse(X) else X
         if self.table_ is None:
             return self.numbers_.transform(X)
         return np.hstack([self.numbers_.transform(self.table_.numbers(X)), self.table_.others(X)])

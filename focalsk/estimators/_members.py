@@ -50,6 +50,7 @@ class Member(Task):
         super().__init__(key, estimator, fold, seed)
         self.criterion.label_smoothing = float(label_smoothing)
         self.held_out = held_out
+        self.label_smoothing = float(label_smoothing)
 
     def split(self) -> None:
         """Nothing: what is held out is given."""
@@ -75,14 +76,14 @@ class Member(Task):
         return module
 
     def _start(self) -> NDArray[np.float64]:
-        """Logits of the class frequencies, each counted once more."""
-        head, counts = self.fold.head, self.fold.counts + 1
-        if head.multilabel:
-            return np.log(counts[1] / counts[0])
-        logs = np.log(counts / counts.sum())
+        """Logits of the class frequencies, smoothed a little."""
+        head, counts = self.fold.head, self.fold.counts
+        share = counts[1] / counts.sum(axis=0) if head.multilabel else counts / counts.sum()
+        smoothing = max(self.label_smoothing, 0.01)
+        share = (1 - smoothing) * share + smoothing / (2 if head.sigmoid else len(share))
         if not head.sigmoid:
-            return logs - logs.mean()
-        odds = logs - np.log1p(-counts / counts.sum())
+            return np.log(share) - np.log(share).mean()
+        odds = np.log(share / (1 - share))
         return odds[1:] if head.n_outputs == 1 else odds
 
 

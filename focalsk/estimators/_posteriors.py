@@ -14,7 +14,7 @@ from focalsk.estimators._target_coding import Head
 __all__ = ["fit_temperature", "posterior_of", "with_temperature"]
 
 _LEAST = 1e-6  # no average of a few nets can be surer than that
-_ENOUGH = 20  # samples that a temperature needs
+_BOUNDS, _PENALTY = (-0.7, 1.1), 2e-3  # of the log temperature
 
 
 def posterior_of(
@@ -45,8 +45,6 @@ def fit_temperature(
     labels : bool
         Whether they are indicators.
     """
-    if len(proba) < _ENOUGH:
-        return 1.0
 
     def log_loss(log_temperature: float) -> float:
         p = with_temperature(proba, float(np.exp(log_temperature)), labels)
@@ -54,9 +52,9 @@ def fit_temperature(
             each = np.where(codes > 0, np.log(p), np.log1p(-p)).mean(axis=1)
         else:
             each = np.log(p[np.arange(len(p)), codes])
-        return -float(np.average(each, weights=weight))
+        return -float(np.average(each, weights=weight)) + _PENALTY * log_temperature**2
 
-    found = minimize_scalar(log_loss, bounds=(-1.5, 1.5), method="bounded", options={"xatol": 1e-4})
+    found = minimize_scalar(log_loss, bounds=_BOUNDS, method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
 
 
