@@ -30,7 +30,7 @@ from focalsk.losses import (
 )
 from focalsk.nets._adam import quick_step
 from focalsk.nets._batches import EPOCH, WEIGHTS, ArrayDataset, Batches, as_tensor, seeded
-from focalsk.nets._manual_step import Step, closed_form, plain_forward
+from focalsk.nets._manual_step import manual_step, plain_forward
 
 __all__ = ["FocalNet"]
 
@@ -267,13 +267,13 @@ class FocalNet(NeuralNet):
         if iterator is None:
             return
         hooks = self._has_batch_hooks()
-        closed = None if hooks or fit_params or not training else self._closed_step(iterator)
+        by_hand = None if hooks or fit_params or not training else self._manual_step(iterator)
         losses, sizes = [], []
         for batch in iterator:
             if hooks:  # skorch's callbacks expect batches of X and y
                 self.notify("on_batch_begin", batch=batch[:2], training=training)
-            step = step_fn(batch, **fit_params) if closed is None else closed(batch)
-            losses.append(step["loss"].detach())
+            step = by_hand(batch) if by_hand else step_fn(batch, **fit_params)
+            losses.append(step["loss"] if by_hand else step["loss"].detach())
             sizes.append(self._n_samples(batch))
             if hooks:
                 self.history.record_batch(prefix + "_loss", step["loss"].sum().item())
@@ -315,11 +315,6 @@ class FocalNet(NeuralNet):
         return step
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
-        closed = None if fit_params else self._closed_form(*batch[:2])
-        if closed is not None:
-            self._set_training()
-            loss, y_pred = closed(*batch)
-            return {"loss": loss, "y_pred": y_pred}
         step = self._step(batch, training=True, **fit_params)
         step["loss"].sum().backward()
         return step
@@ -327,34 +322,30 @@ class FocalNet(NeuralNet):
     def _is_one_step(self) -> bool:
         return len(self._optimizers) == 1 and not isinstance(self.optimizer_, torch.optim.LBFGS)
 
-    def _closed_form(self, X: Any, y: Any) -> Step | None:
-        """What computes the gradients without autograd, if these samples and net let it."""
-        if not self._has_own("_step", "infer", "get_loss"):  # a subclass may add to the loss
-            return None
-        return closed_form(self.module_, self.criterion_, X, y)
-
     def _has_own(self, *methods: str) -> bool:
         """Whether no subclass has replaced these methods."""
         return all(getattr(type(self), name) is getattr(FocalNet, name) for name in methods)
 
-    def _closed_step(self, iterator: Any) -> Callable[[Any], dict[str, torch.Tensor]] | None:
-        """`train_step` for an epoch in which nobody looks on, or changes net or samples."""
-        usual = self._has_own("train_step", "train_step_single") and self._is_one_step()
+    def _manual_step(self, iterator: Any) -> Callable[[Any], dict[str, torch.Tensor]] | None:
+        """`train_step` without autograd, for an epoch in which nobody looks on.
+
+        None if the module, the loss, the optimizer, the samples or a subclass do not let it.
+        """
+        methods = ("train_step", "train_step_single", "_step", "infer", "get_loss")
+        usual = self._has_own(*methods) and self._is_one_step()
         if not usual or not isinstance(iterator, Batches) or iterator.keep_sparse:
             return None
         self._set_training()
-        closed = self._closed_form(iterator.dataset.X, iterator.dataset.y)
-        if closed is None:
+        dataset = iterator.dataset
+        gradients = manual_step(self.module_, self.criterion_, dataset.X, dataset.y)
+        if gradients is None:
             return None
-        parameters = list(self.module_.parameters())
-        update = quick_step(self.optimizer_, parameters)
+        update = quick_step(self.optimizer_, list(self.module_.parameters()))
 
         def step(batch: Any) -> dict[str, torch.Tensor]:
-            for p in parameters:
-                p.grad = None
-            loss, y_pred = closed(*batch)
-            update()
-            return {"loss": loss, "y_pred": y_pred}
+            loss, grads = gradients(*batch)
+            update(grads)
+            return {"loss": loss}
 
         return step
 
