@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 # `joblib.hash` is public but takes no subclass: it hashes a tensor by its pickle, which differs
 # between tensors of one content.
 from joblib.hashing import NumpyHasher
@@ -15,7 +17,7 @@ class _Hasher(NumpyHasher):
     """joblib's hash, by which tensors of one content are equal."""
 
     def save(self, obj: Any) -> None:
-        if hasattr(obj, "requires_grad") and hasattr(obj, "numpy"):
+        if isinstance(obj, torch.Tensor):
             obj = (type(obj), obj.requires_grad, obj.numpy(force=True))
         super().save(obj)
 

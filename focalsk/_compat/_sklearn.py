@@ -82,7 +82,7 @@ def scorer_parts(scorer: Any) -> ScorerParts | None:
     if type(scorer) is not _Scorer:
         return None
     names = ("_score_func", "_sign", "_kwargs", "_response_method")
-    parts = [getattr(scorer, name, None) for name in names]
+    parts: list[Any] = [getattr(scorer, name, None) for name in names]
     return None if None in parts else ScorerParts(*parts)
 
 

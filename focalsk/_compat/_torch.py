@@ -20,7 +20,9 @@ __all__ = [
     "relu_backward_",
 ]
 
-_MODULE_HOOKS = [f"_{name}_hooks" for name in ("forward", "forward_pre", "backward", "backward_pre")]
+_MODULE_HOOKS = [
+    f"_{name}_hooks" for name in ("forward", "forward_pre", "backward", "backward_pre")
+]
 _OPTIMIZER_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _ALL_OPTIMIZER_HOOKS = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
 

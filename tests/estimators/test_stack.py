@@ -14,15 +14,8 @@ from torch import nn
 from focalsk import FocalNetClassifier
 from focalsk.estimators import _stack as stack_module
 from focalsk.estimators._building import make_seed
-from focalsk.estimators._stack import (
-    Fold,
-    Stack,
-    Task,
-    fingerprint,
-    group_tasks,
-    why_alone,
-    why_no_stack,
-)
+from focalsk.estimators._grouping import fingerprint, group_tasks, why_alone, why_no_stack
+from focalsk.estimators._stack import Fold, Stack, Task
 from focalsk.nets._best_epoch import BestEpoch
 
 X, Y = make_classification(
