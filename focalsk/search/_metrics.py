@@ -24,7 +24,7 @@ from focalsk.estimators import FittedStream, Head
 __all__ = ["METRICS", "Answers", "Truth", "Values", "accuracy", "read_truth"]
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+Flags = NDArray[Any]
 Values = tuple[Floats, Flags]
 
 
@@ -95,15 +95,17 @@ class Answers:
         return np.stack([self.head.scores(logits, c.gamma_).numpy() for c, logits in pairs])
 
     @cached_property
+    def probabilities(self) -> list[NDArray[Any]]:
+        """Probabilities (n, C) of each net, in memory as the net alone would give them."""
+        return [
+            self.head.probabilities(logits, c.gamma_, c.alpha_, c.proba).numpy()
+            for c, logits in zip(self._classifiers, self._logits, strict=True)
+        ]
+
+    @cached_property
     def predict_proba(self) -> NDArray[Any]:
         """Probabilities (K, n, C)."""
-        pairs = zip(self._classifiers, self._logits, strict=True)
-        return np.stack(
-            [
-                self.head.probabilities(logits, c.gamma_, c.alpha_, c.proba).numpy()
-                for c, logits in pairs
-            ]
-        )
+        return np.stack(self.probabilities)
 
     @cached_property
     def predict(self) -> NDArray[np.int64]:
@@ -150,9 +152,9 @@ def accuracy(answers: Answers, truth: Truth, method: str) -> Values | None:
     if method != "predict":
         return None
     right = answers.predict == truth.codes
-    sure: Flags = np.ones(len(right), dtype=bool)
+    sure = np.ones(len(right), dtype=bool)
     if truth.weight is None:
-        return right.mean(axis=1), sure
+        return np.asarray(right.mean(axis=1)), sure
     return right @ truth.weight / truth.weight.sum(), sure
 
 
@@ -161,8 +163,9 @@ def _balanced_accuracy(answers: Answers, truth: Truth, method: str) -> Values | 
         return None
     counts = _count(answers, truth)
     recalls = _ratio(counts.hits, counts.true)
-    sure: Flags = ((counts.true > 0) | ~counts.present).all(axis=1)
-    return recalls.sum(axis=1) / counts.present.sum(axis=1), sure
+    sure = ((counts.true > 0) | ~counts.present).all(axis=1)
+    n_present = np.count_nonzero(counts.present, axis=1)
+    return recalls.sum(axis=1) / n_present, sure
 
 
 def _matthews_corrcoef(answers: Answers, truth: Truth, method: str) -> Values | None:
@@ -350,44 +353,43 @@ def _one_versus_one(scores: NDArray[Any], truth: Truth, average: str) -> Floats:
 # Metrics of probabilities ------------------------------------------------------------------------
 
 
-def _probabilities(answers: Answers, truth: Truth, method: str) -> Values | None:
-    """Probabilities (K, n, C), of two classes made of the second's as scikit-learn does."""
-    if method != "predict_proba" or not truth.has_all_classes:
-        return None
-    p = answers.predict_proba
-    if len(truth.classes) == 2:
-        p = np.stack([1 - p[..., 1], p[..., 1]], axis=-1)
-    with np.errstate(invalid="ignore"):
-        sums_to_one = np.isclose(p.sum(axis=2), 1, rtol=np.sqrt(np.finfo(p.dtype).eps))
-        sure = (sums_to_one & ((p >= 0) & (p <= 1)).all(axis=2)).all(axis=1)
-    return p, sure
+def _of_probabilities(
+    losses: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]], *, takes_strings: bool
+) -> Callable[..., Values | None]:
+    """The mean of `losses` (n,) of one-hot classes and probabilities, both (n, C).
+
+    In single precision its last digits depend on the order of operations, so it is computed net by
+    net in scikit-learn's order. What is saved is all the checks.
+    """
+
+    def metric(answers: Answers, truth: Truth, method: str) -> Values | None:
+        n_classes = len(truth.classes)
+        if method != "predict_proba" or not truth.has_all_classes:
+            return None
+        if n_classes == 2 and truth.classes.dtype.kind in "OU" and not takes_strings:
+            return None
+        values, sure = [], []
+        for p in answers.probabilities:
+            if n_classes == 2:
+                p = np.column_stack([1 - p[:, 1], p[:, 1]])
+            tolerance = np.sqrt(np.finfo(p.dtype).eps)
+            sums_to_one = np.abs(p.sum(axis=1) - 1).max() < tolerance  # False of NaN
+            sure.append(sums_to_one and p.min() >= 0 and p.max() <= 1)
+            one_hot = np.eye(n_classes, dtype=p.dtype)[truth.codes]
+            values.append(np.average(losses(one_hot, p), weights=truth.weight))
+        return np.array(values, dtype=np.float64), np.array(sure)
+
+    return metric
 
 
-def _log_loss(answers: Answers, truth: Truth, method: str) -> Values | None:
-    found = _probabilities(answers, truth, method)
-    if found is None:
-        return None
-    p, sure = found
-    chosen = np.take_along_axis(p, truth.codes[None, :, None], axis=2)[..., 0]
+def _log_losses(one_hot: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
     eps = np.finfo(p.dtype).eps
-    one = np.ones((), dtype=p.dtype)
-    losses = -xlogy(one, chosen.clip(eps, 1 - eps))
-    return _mean_over_samples(losses, truth.weight), sure
+    return -xlogy(one_hot, p.clip(eps, 1 - eps)).sum(axis=1)
 
 
-def _brier_score(answers: Answers, truth: Truth, method: str) -> Values | None:
-    found = _probabilities(answers, truth, method)
-    if found is None or (len(truth.classes) == 2 and truth.classes.dtype.kind in "OU"):
-        return None  # of two strings, scikit-learn wants to be told the positive one
-    p, sure = found
-    one_hot = np.eye(len(truth.classes), dtype=p.dtype)[truth.codes]
-    scores = _mean_over_samples(((one_hot - p) ** 2).sum(axis=2), truth.weight)
-    return (scores / 2 if len(truth.classes) == 2 else scores), sure
-
-
-def _mean_over_samples(values: NDArray[Any], weight: Floats | None) -> Floats:
-    """Weighted means (K,) of (K, n), summed in the order and precision of the nets alone."""
-    return np.array([np.average(row, weights=weight) for row in values], dtype=np.float64)
+def _brier_scores(one_hot: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
+    scores = ((one_hot - p) ** 2).sum(axis=1)
+    return scores / 2 if p.shape[1] == 2 else scores
 
 
 METRICS: dict[Any, Callable[..., Values | None]] = {
@@ -399,6 +401,7 @@ METRICS: dict[Any, Callable[..., Values | None]] = {
     metrics.f1_score: _of_counts(lambda counts: (2 * counts.hits, counts.true + counts.said)),
     metrics.average_precision_score: _average_precision,
     metrics.roc_auc_score: _roc_auc,
-    metrics.log_loss: _log_loss,
-    metrics.brier_score_loss: _brier_score,
+    metrics.log_loss: _of_probabilities(_log_losses, takes_strings=True),
+    # Of two strings, the Brier score wants to be told the positive one.
+    metrics.brier_score_loss: _of_probabilities(_brier_scores, takes_strings=False),
 }
