@@ -25,6 +25,7 @@ BREAKS = {
     "safe_split": "the folds of searches",
     "check_method_params": "fit parameters cut into folds",
     "check_sample_weight": "weights in fit",
+    "check_targets": "targets of the ensemble, whose samples a table reads",
     "num_samples": "counting the samples of lists and frames",
 }
 
