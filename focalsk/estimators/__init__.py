@@ -28,7 +28,7 @@ from focalsk.estimators._stack import FittedStream as FittedStream
 from focalsk.estimators._stack import Fold as Fold
 from focalsk.estimators._stack import Stack as Stack
 from focalsk.estimators._stack import Task as Task
-from focalsk.estimators._target_coding import Head as Head
+from focalsk.estimators._target_coding import TargetCoding as TargetCoding
 from focalsk.estimators._validation import check_X as check_X
 
 __all__ = ["FocalEnsembleClassifier", "FocalNetClassifier", "compute_alpha"]

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from focalsk.estimators._target_coding import Head
-from focalsk.losses import FocalLoss, OneVersusRestLoss, SigmoidFocalLoss
+from focalsk.estimators._target_coding import TargetCoding
 from focalsk.nets import FocalMLP, FocalNet
 
 __all__ = [
@@ -76,9 +75,9 @@ def make_seed(estimator: Any) -> int:
 
 
 def make_criterion(
-    estimator: Any, head: Head, counts: NDArray[np.float64]
+    estimator: Any, head: TargetCoding, counts: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64] | None, Any]:
-    """Alpha, and the loss of a head with it and with the estimator's gamma."""
+    """Alpha, and the loss of a coding with it and with the estimator's gamma and smoothing."""
     alpha, class_weight = estimator.alpha, estimator.class_weight
     if alpha is not None and class_weight is not None:
         raise ValueError(
@@ -86,14 +85,8 @@ def make_criterion(
             f"alpha. Got alpha={alpha!r} and class_weight={class_weight!r}."
         )
     alpha = head.alpha(class_weight if alpha is None else alpha, counts)
-    weights = head.loss_alpha(alpha)
-    loss: type[torch.nn.Module] = SigmoidFocalLoss
-    if not head.sigmoid:
-        loss = FocalLoss
-    elif head.one_versus_rest:
-        loss = OneVersusRestLoss
-    tensor = None if weights is None else torch.as_tensor(weights)
-    return alpha, loss(_check_gamma(estimator.gamma, head), tensor)
+    gamma, smoothing = _check_gamma(estimator.gamma, head), float(estimator.label_smoothing)
+    return alpha, head.loss(gamma, alpha, smoothing)
 
 
 def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
@@ -110,7 +103,7 @@ def divergence(estimator: Any) -> str:
     )
 
 
-def _check_gamma(gamma: Any, head: Head) -> Any:
+def _check_gamma(gamma: Any, head: TargetCoding) -> Any:
     if not isinstance(gamma, Iterable):
         return float(gamma)
     try:

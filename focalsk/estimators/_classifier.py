@@ -24,7 +24,7 @@ from focalsk.estimators._building import (
     make_net,
 )
 from focalsk.estimators._class_weight import SCHEMES
-from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import check_X, check_X_y, read_samples, weigh
 from focalsk.nets import ArrayDataset, BestEpoch, FocalNet
 
@@ -52,6 +52,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         what :func:`~focalsk.compute_alpha` takes besides.
     class_weight : 'balanced', dict or None, default=None
         scikit-learn's name for `alpha`; only one of them may be set.
+    label_smoothing : float, default=0.0
+        Share of the targets that is spread evenly over the classes in training, in [0, 1); over
+        present and absent for a sigmoid. Probabilities and decisions are corrected for it.
     output : {'softmax', 'sigmoid'}, default='softmax'
         Softmax over the classes, or one sigmoid per class against the rest (one sigmoid alone for
         two classes). Multi-label targets always have one sigmoid per label.
@@ -171,6 +174,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             "array-like",
         ],
         "class_weight": [None, StrOptions({"balanced"}), dict],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "output": [StrOptions({"softmax", "sigmoid"})],
         "proba": [StrOptions({"posterior", "weighted", "raw"})],
         "module": [None, callable],
@@ -202,6 +206,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         gamma: float | ArrayLike = 2.0,
         alpha: str | float | dict | ArrayLike | None = None,
         class_weight: str | dict | None = None,
+        label_smoothing: float = 0.0,
         output: str = "softmax",
         proba: str = "posterior",
         module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
@@ -229,6 +234,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.gamma = gamma
         self.alpha = alpha
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.output = output
         self.proba = proba
         self.module = module
@@ -332,7 +338,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         """
         continuing = hasattr(self, "net_")
         X, y = check_X_y(self, X, y, reset=not continuing)
-        head = self._head if continuing else Head.of(y, self.output, classes)
+        head = self._head if continuing else TargetCoding.of(y, self.output, classes)
         if not continuing and classes is None and not head.multilabel:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if continuing and classes is not None and set(classes) != set(head.classes.tolist()):
@@ -347,7 +353,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _start(
-        self, head: Head, samples: Samples, counts: NDArray[np.float64], continuing: bool
+        self, head: TargetCoding, samples: Samples, counts: NDArray[np.float64], continuing: bool
     ) -> None:
         """Set what is known before training, and make the net unless one goes on."""
         alpha, criterion = make_criterion(self, head, counts)
@@ -356,6 +362,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.class_count_ = counts
         self.alpha_ = alpha
         self.gamma_ = as_gamma(criterion)
+        self._smoothing = criterion.label_smoothing
         if continuing:
             self.net_.criterion_ = criterion.to(self.net_.device)
         else:
@@ -415,7 +422,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
         logits = self._logits(X)
-        return self._head.scores(logits, self.gamma_).numpy()
+        return self._head.scores(logits, self.gamma_, self.alpha_, self._smoothing).numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -446,7 +453,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             In the order of ``classes_``; the rows sum to one unless they are labels.
         """
         logits = self._logits(X)
-        return self._head.probabilities(logits, self.gamma_, self.alpha_, self.proba).numpy()
+        loss = self.gamma_, self.alpha_, self.proba, self._smoothing
+        return self._head.probabilities(logits, *loss).numpy()
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Natural logarithm of :meth:`predict_proba`.

@@ -26,7 +26,7 @@ from focalsk.estimators._building import (
     net_params,
 )
 from focalsk.estimators._classifier import FocalNetClassifier
-from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import read_samples
 from focalsk.nets import (
     WEIGHTS,
@@ -54,7 +54,7 @@ class Fold:
     """The samples of one training set as `fit` would read them."""
 
     reader: FocalNetClassifier  # knows n_features_in_ and feature_names_in_
-    head: Head
+    head: TargetCoding
     samples: Samples
     counts: NDArray[np.float64]
     parts: dict[Any, tuple[Samples, Samples]] = field(default_factory=dict)
@@ -337,5 +337,6 @@ def _as_fitted(task: Task, net: Any) -> FocalNetClassifier:
     fitted.classes_ = task.fold.head.classes
     fitted.class_count_ = task.fold.counts
     fitted.alpha_, fitted.gamma_ = task.alpha, as_gamma(task.criterion)
+    fitted._smoothing = task.criterion.label_smoothing
     fitted.net_ = net
     return fitted

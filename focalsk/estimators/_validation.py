@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.validation import validate_data
 
 from focalsk._compat._sklearn import check_sample_weight, check_targets
-from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._target_coding import Samples, TargetCoding
 
 __all__ = ["check_X", "check_X_y", "read_samples", "weigh"]
 
@@ -73,14 +73,14 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
 
 def read_samples(
     estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, reset: bool = True
-) -> tuple[Head, Samples]:
+) -> tuple[TargetCoding, Samples]:
     """Everything that `fit` does with its arguments before it trains.
 
     Weights are scaled to mean 1 and samples without weight left out. Of the estimator, only
     ``n_features_in_`` and ``feature_names_in_`` are set, with `reset`.
     """
     X, y = check_X_y(estimator, X, y, reset)
-    head = Head.of(y, estimator.output)
+    head = TargetCoding.of(y, estimator.output)
     samples = weigh(X, head.encode(y), sample_weight)
     if samples.weight is not None:
         samples = samples._replace(weight=samples.weight / samples.weight.mean())

@@ -18,6 +18,7 @@ from focalsk.losses._margins import softmax_focal_gradient as softmax_focal_grad
 from focalsk.losses._posterior import focal_posterior, sigmoid_focal_posterior
 from focalsk.losses._posterior import focal_scores as focal_scores
 from focalsk.losses._posterior import sigmoid_focal_scores as sigmoid_focal_scores
+from focalsk.losses._posterior import unsmoothed as unsmoothed
 
 __all__ = [
     "FocalLoss",

@@ -45,6 +45,12 @@ def check_options(
         raise ValueError(f"label_smoothing must be a float in [0, 1], got {label_smoothing!r}.")
 
 
+def check_smoothing(label_smoothing: float) -> None:
+    """Refuse a smoothing that cannot be undone."""
+    if not isinstance(label_smoothing, Real) or not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing must be a float in [0, 1), got {label_smoothing!r}.")
+
+
 def _as_tensor(name: str, value: object) -> Tensor:
     if not isinstance(value, Tensor):
         try:

@@ -414,9 +414,10 @@ class FocalNet(NeuralNet):
         """
         logits, loss = self.forward(X), self.criterion_
         gamma, alpha = _cpu(loss.gamma), _cpu(loss.alpha)
+        smoothing = loss.label_smoothing
         if self._is_sigmoid():
-            return sigmoid_focal_posterior(logits, gamma, alpha).numpy()
-        return focal_posterior(logits, gamma, alpha, dim=1).numpy()
+            return sigmoid_focal_posterior(logits, gamma, alpha, label_smoothing=smoothing).numpy()
+        return focal_posterior(logits, gamma, alpha, dim=1, label_smoothing=smoothing).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """Decisions under the class weights: class indices, or 0/1 for a sigmoid criterion.
