@@ -229,12 +229,11 @@ CASES = {
     ),
     "dropout": Case(
         {"dropout": [0.0, 0.2, 0.5]},
-        n_stacks=2,
         estimator=make(hidden_layer_sizes=(6, 5)),
     ),
     "dropout-random-state": Case(
         {"dropout": [0.3, 0.5], "random_state": [0, 1]},
-        n_stacks=6,  # one draw serves nets of one seed and as many samples
+        n_stacks=2,  # folds of other numbers of batches
         kwargs={"cv": UNEQUAL},
     ),
     "adam": Case({"lr": [0.003, 0.05], "weight_decay": [0.0, 0.1]}),

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from focalsk.estimators._target_coding import Head
-from focalsk.losses import FocalLoss, SigmoidFocalLoss, sigmoid_focal_loss
+from focalsk.losses import FocalLoss, OneVersusRestLoss, SigmoidFocalLoss
 from focalsk.nets import FocalMLP, FocalNet
 
 __all__ = [
@@ -93,26 +93,6 @@ def make_criterion(
         loss = OneVersusRestLoss
     tensor = None if weights is None else torch.as_tensor(weights)
     return alpha, loss(_check_gamma(estimator.gamma, head), tensor)
-
-
-class OneVersusRestLoss(SigmoidFocalLoss):
-    """One sigmoid per class where a sample has one class, whose alpha weighs all its terms.
-
-    The net is then that of samples drawn under the class weights, as with a softmax.
-    """
-
-    def forward(
-        self,
-        input: torch.Tensor,
-        target: torch.Tensor,
-        weight: Any = None,
-        avg_factor: float | torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Loss of logits (B, K) for class indices (B,)."""
-        if isinstance(self.alpha, torch.Tensor):
-            chosen = self.alpha.to(input.dtype)[target]
-            weight = chosen if weight is None else weight * chosen
-        return sigmoid_focal_loss(input, target, self.gamma, weight=weight, avg_factor=avg_factor)
 
 
 def divergence(estimator: Any) -> str:

@@ -39,11 +39,11 @@ from focalsk.nets import (
     FocalMLP,
     FocalNet,
     StackDataset,
-    StackedLoss,
     StackedMLP,
     StackNet,
     VmapStack,
     seeded,
+    stack_losses,
 )
 
 __all__ = ["Fold", "Stack", "Task", "fingerprint", "group_tasks", "why_alone", "why_no_stack"]
@@ -130,8 +130,6 @@ class Task:
             alone["lr"] = params["lr"]
         if odd or self.optimizer not in _COUPLED_DECAY:
             alone["weight_decay"] = params["weight_decay"]
-        if params["dropout"]:  # one draw serves all nets of a seed
-            alone["dropout"] = (self.seed, n_samples)
         batch_size = n_samples if params["batch_size"] == -1 else params["batch_size"]
         data = self.train.X
         shape = (-(-n_samples // batch_size), data.shape[1:], str(data.dtype), type(data))
@@ -198,7 +196,7 @@ def why_no_stack(task: Task) -> str | None:
         logits, first = stack(X), stack(X[:, :1])
     except Exception as error:
         return f"vmap refused {type(task.make_module()).__name__}: {error}".splitlines()[0]
-    if not torch.allclose(logits[:, :1], first, rtol=1e-3, atol=1e-5):
+    if not torch.allclose(logits[..., :1], first, rtol=1e-3, atol=1e-5):
         return f"{type(stack.base[0]).__name__} mixes the samples of a batch"
     return None
 
@@ -243,13 +241,8 @@ class Stack:
         nets: list[Any] = _make_modules(self.tasks, dtype)
         stacked = StackedMLP if isinstance(nets[0], FocalMLP) else VmapStack
         self.module = stacked(nets, len(streams)).to(device)
-        loss = StackedLoss(
-            [task.criterion for task in self.tasks],
-            len(streams),
-            first.fold.head.n_outputs,
-            self.module.class_dim,
-            dtype,
-        )
+        criteria = [task.criterion for task in self.tasks]
+        loss = stack_losses(criteria, len(streams), first.fold.head.n_outputs, dtype)
         rates: Any = [(task.estimator.lr, task.estimator.weight_decay) for task in self.tasks]
         if len(set(rates)) == 1:
             rates = None

@@ -11,8 +11,9 @@ It may import `_compat` and nothing else of focalsk's.
 """
 
 from focalsk.losses._losses import FocalLoss, SigmoidFocalLoss, focal_loss, sigmoid_focal_loss
-from focalsk.losses._margins import sigmoid_focal as sigmoid_focal
-from focalsk.losses._margins import softmax_focal as softmax_focal
+from focalsk.losses._losses import OneVersusRestLoss as OneVersusRestLoss
+from focalsk.losses._margins import dense_focal_gradient as dense_focal_gradient
+from focalsk.losses._margins import sigmoid_focal_gradient as sigmoid_focal_gradient
 from focalsk.losses._margins import softmax_focal_gradient as softmax_focal_gradient
 from focalsk.losses._posterior import focal_posterior, sigmoid_focal_posterior
 from focalsk.losses._posterior import focal_scores as focal_scores

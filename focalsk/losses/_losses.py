@@ -36,7 +36,13 @@ from focalsk.losses._margins import (
     weighted_sigmoid_focal,
 )
 
-__all__ = ["FocalLoss", "SigmoidFocalLoss", "focal_loss", "sigmoid_focal_loss"]
+__all__ = [
+    "FocalLoss",
+    "OneVersusRestLoss",
+    "SigmoidFocalLoss",
+    "focal_loss",
+    "sigmoid_focal_loss",
+]
 
 
 def focal_loss(
@@ -284,6 +290,26 @@ class SigmoidFocalLoss(nn.Module):
     def extra_repr(self) -> str:
         """Return the parameters as text."""
         return _describe(self, "gamma", "alpha", "reduction")
+
+
+class OneVersusRestLoss(SigmoidFocalLoss):
+    """One sigmoid per class where a sample has one class, whose alpha weighs all its terms.
+
+    The net is then that of samples drawn under the class weights, as with a softmax.
+    """
+
+    def forward(
+        self,
+        input: Tensor,
+        target: Tensor,
+        weight: Values | None = None,
+        avg_factor: float | Tensor | None = None,
+    ) -> Tensor:
+        """Loss of logits (B, K) for class indices (B,)."""
+        if isinstance(self.alpha, Tensor):
+            chosen = self.alpha.to(input.dtype)[target]
+            weight = chosen if weight is None else torch.as_tensor(weight) * chosen
+        return sigmoid_focal_loss(input, target, self.gamma, weight=weight, avg_factor=avg_factor)
 
 
 def _keep(module: nn.Module, name: str, value: float | Tensor | None, given: object) -> None:

@@ -79,8 +79,55 @@ def softmax_focal_gradient(
     lean = _lean_softmax(dim, input, target, gamma, weight) if input.device.type == "cpu" else None
     if lean is None:
         return _softmax_terms(dim, input, target, gamma, weight)
-    loss, gradient, slope = lean
-    return loss, gradient * slope
+    loss, factor, slope = lean  # the signs of two classes are everybody's
+    return loss, factor * slope if input.shape[dim] == 2 else factor.mul_(slope)
+
+
+def dense_focal_gradient(
+    input: Tensor, weight: Tensor, gamma: float | Tensor, dim: int = -1
+) -> tuple[Tensor, Tensor]:
+    """Softmax focal loss of weighted classes and its gradient in the logits, off autograd's tape.
+
+    With ``r_k = weight_k * u_k ** gamma * (1 + gamma * p_k * -log(p_k) / u_k)``, which is the
+    slope of a margin over ``u_k = 1 - p_k``, the gradient of ``sum_k weight_k * loss(m_k)`` is
+    ``p_j * sum_k r_k - r_j``: cross-entropy's, with `r` for the weights.
+
+    Parameters
+    ----------
+    input : Tensor of shape (..., C, ...), float32 or float64
+        Logits, the classes on `dim`.
+    weight : Tensor broadcastable to input
+        Class weight times class probability, smoothed or not.
+    gamma : float or Tensor broadcastable to input
+    dim : int, default=-1
+        The axis of the classes.
+
+    Returns
+    -------
+    loss : Tensor of input's shape without `dim`
+    gradient : Tensor of input's shape
+    """
+    if isinstance(gamma, float) and gamma == 0:
+        log_p = input.log_softmax(dim)
+        p, loss, pull = log_p.exp(), weigh(weight, log_p).neg_(), weight
+    else:
+        margin = class_margins(input, dim)
+        p, u = margin.sigmoid(), (-margin).sigmoid()
+        # Beyond 40, -log(p) / u is 1 to double precision but computed as 0 / 0.
+        ratio = -F.logsigmoid(margin.clamp(max=40)) / (-margin).clamp(min=-40).sigmoid()
+        power = _power(margin, u, gamma)
+        loss = weigh(weight, power * -F.logsigmoid(margin))
+        pull = weight * power * (1 + gamma * p * ratio)
+    return loss.sum(dim), p * pull.sum(dim, keepdim=True) - pull
+
+
+def sigmoid_focal_gradient(
+    input: Tensor, positive: Tensor, negative: Tensor, gamma: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return what `weighted_sigmoid_focal` does, and its gradient, off autograd's tape."""
+    args = (None, input, positive, negative, gamma)
+    lean = _lean_sigmoid(*args) if input.device.type == "cpu" else None
+    return _sigmoid_terms(*args) if lean is None else lean
 
 
 def sigmoid_focal(
@@ -265,7 +312,8 @@ def _reach(input: Tensor) -> float:
     """Return the largest size of a logit; infinity if there is none or one is NaN."""
     if input.numel() == 0:
         return math.inf
-    low, high = (x.item() for x in input.aminmax())
+    least, most = input.aminmax()
+    low, high = least.item(), most.item()
     return max(-low, high) if low <= high else math.inf
 
 

@@ -3,8 +3,9 @@
 What is in the room, from the bottom up:
 
 - ``_csr``, ``_batches``: arrays and sparse matrices as minibatches of tensors; what a seed decides.
-- ``_mlp``: the default network, and many nets as one with a leading model axis.
-- ``_manual_step``, ``_adam``: a training step without autograd's tape.
+- ``_mlp``: the default network.
+- ``_stacked_modules``, ``_stacked_loss``: many nets as one, with a leading model axis.
+- ``_manual_step``, ``_adam``: a training step without autograd's tape, of one net or of many.
 - ``_best_epoch``: early stopping, of one net or of many side by side.
 - ``_focal_net``: FocalNet, the skorch net.
 - ``_stack_net``: FocalNet for a stack of nets.
@@ -18,10 +19,11 @@ from focalsk.nets._batches import in_blocks as in_blocks
 from focalsk.nets._batches import seeded as seeded
 from focalsk.nets._best_epoch import BestEpoch as BestEpoch
 from focalsk.nets._focal_net import FocalNet
-from focalsk.nets._mlp import FocalMLP, StackedMLP
-from focalsk.nets._mlp import VmapStack as VmapStack
+from focalsk.nets._mlp import FocalMLP
 from focalsk.nets._stack_net import StackDataset as StackDataset
-from focalsk.nets._stack_net import StackedLoss as StackedLoss
 from focalsk.nets._stack_net import StackNet as StackNet
+from focalsk.nets._stacked_loss import stack_losses as stack_losses
+from focalsk.nets._stacked_modules import StackedMLP
+from focalsk.nets._stacked_modules import VmapStack as VmapStack
 
 __all__ = ["ArrayDataset", "Batches", "FocalMLP", "FocalNet", "StackedMLP"]

@@ -12,11 +12,11 @@ from torch.optim import optimizer as _registry
 
 __all__ = ["quick_step"]
 
-Update = Callable[[], None]
+Update = Callable[[Sequence[Tensor]], Any]
 
 
-def quick_step(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> Callable[[], Any]:
-    """What does as ``optimizer.step()``, quicker if the optimizer is a fused Adam or AdamW.
+def quick_step(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> Update:
+    """A function of the gradients that does as ``optimizer.step()``, and quicker for fused Adam.
 
     Parameters
     ----------
@@ -24,28 +24,34 @@ def quick_step(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -
         Looked at now: the function is good until its state is replaced or a hook added. Its state
         stays what it always is, and learning rates and the like are read at every step.
     parameters : sequence of Tensor
-        Those that will have a gradient whenever the function is called.
+        All that it trains.
 
     Returns
     -------
     callable
-        Without arguments.
+        Of a contiguous gradient for each of the parameters, in their order.
     """
+
+    def step(grads: Sequence[Tensor]) -> None:
+        for p, grad in zip(parameters, grads, strict=True):
+            p.grad = grad
+        optimizer.step()
+
     if not _is_plain(optimizer, parameters):
-        return optimizer.step
-    updates: list[Update] = []
+        return step
+    kernels: list[Update] = []
 
-    def step() -> None:
-        if not updates:
+    def quick(grads: Sequence[Tensor]) -> None:
+        if not kernels:
             if not all(optimizer.state.get(p) for p in parameters):
-                optimizer.step()  # which makes the state
+                step(grads)  # which makes the state
                 return
-            updates.extend(_update(optimizer, group) for group in optimizer.param_groups)
+            group = optimizer.param_groups[0]
+            kernels.append(_kernel(optimizer, group, parameters))
         with torch.no_grad():
-            for update in updates:
-                update()
+            kernels[0](grads)
 
-    return step
+    return quick
 
 
 def _is_plain(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> bool:
@@ -61,16 +67,19 @@ def _is_plain(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) ->
     )
     if any(name in vars(optimizer) for name in special) or any(hooks):
         return False
-    groups = optimizer.param_groups
-    theirs = {id(p) for group in groups for p in group["params"]}
-    return theirs == {id(p) for p in parameters} and all(
-        group["fused"] and not (group["amsgrad"] or group["capturable"]) for group in groups
-    )
+    if len(optimizer.param_groups) > 1:
+        return False
+    group = optimizer.param_groups[0]
+    theirs = {id(p) for p in group["params"]}
+    options = group["fused"] and not (group["amsgrad"] or group["capturable"])
+    return theirs == {id(p) for p in parameters} and options
 
 
-def _update(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> Update:
-    """The step of one group of parameters, which all have a state."""
-    params = group["params"]
+def _kernel(
+    optimizer: torch.optim.Optimizer, group: dict[str, Any], parameters: Sequence[Tensor]
+) -> Update:
+    """The step of a group with these parameters, which all have a state."""
+    params = list(parameters)
     states = [optimizer.state[p] for p in params]
     means, squares = ([s[name] for s in states] for name in ("exp_avg", "exp_avg_sq"))
     # One addition counts all steps, as they become views of one tensor.
@@ -82,12 +91,12 @@ def _update(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> Update:
     decoupled = group.get("decoupled_weight_decay", isinstance(optimizer, AdamW))
     kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
 
-    def update() -> None:
+    def update(grads: Any) -> None:
         counts.add_(one)
         beta1, beta2 = group["betas"]
         kernel(
             params,
-            [p.grad for p in params],
+            grads,
             means,
             squares,
             [],

@@ -26,7 +26,7 @@ from focalsk.losses import (
 )
 from focalsk.nets._adam import quick_step
 from focalsk.nets._batches import EPOCH, WEIGHTS, ArrayDataset, Batches, as_tensor, seeded
-from focalsk.nets._manual_step import Step, closed_form, plain_forward
+from focalsk.nets._manual_step import manual_step, plain_forward
 from focalsk.nets._skorch import (
     LazyPrintLog,
     WeightedDataset,
@@ -417,7 +417,7 @@ class FocalNet(NeuralNetClassifier):
         if iterator is None:
             return
         hooks = has_batch_hooks(self)
-        closed = None if hooks or fit_params or not training else self._closed_step(iterator)
+        by_hand = None if hooks or fit_params or not training else self._manual_step(iterator)
         losses, sizes = [], []
         step: dict[str, Any] = {}
         for batch in iterator:
@@ -425,10 +425,10 @@ class FocalNet(NeuralNetClassifier):
             if hooks:  # skorch's callbacks expect batches of X and y
                 self.notify("on_batch_begin", batch=shown, training=training)
             try:
-                step = step_fn(batch, **fit_params) if closed is None else closed(batch)
+                step = by_hand(batch) if by_hand else step_fn(batch, **fit_params)
             except ValueError as error:
                 raise explain_batch_of_one(error) from error
-            losses.append(step["loss"].detach())
+            losses.append(step["loss"] if by_hand else step["loss"].detach())
             sizes.append(self._n_samples(batch))
             if hooks:
                 self.history.record_batch(prefix + "_loss", step["loss"].sum().item())
@@ -473,12 +473,6 @@ class FocalNet(NeuralNetClassifier):
         return step
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
-        known = isinstance(batch, (tuple, list)) and len(batch) in (2, 3)
-        closed = self._closed_form(*batch[:2]) if known and not fit_params else None
-        if closed is not None:
-            self._set_training()
-            loss, y_pred = closed(*batch)
-            return {"loss": loss, "y_pred": y_pred}
         step = self._step(batch, training=True, **fit_params)
         step["loss"].sum().backward()
         return step
@@ -489,34 +483,32 @@ class FocalNet(NeuralNetClassifier):
         known = kind.__module__.split(".")[:2] == ["torch", "optim"]
         return len(self._optimizers) == 1 and known and kind is not torch.optim.LBFGS
 
-    def _closed_form(self, X: Any, y: Any) -> Step | None:
-        """What computes the gradients without autograd, if these samples and net let it."""
-        if not self._has_own("_step", "infer", "get_loss"):  # a subclass may add to the loss
-            return None
-        return closed_form(self.module_, self.criterion_, X, y)
-
     def _has_own(self, *methods: str) -> bool:
         """Whether no subclass has replaced these methods."""
         return all(getattr(type(self), name) is getattr(FocalNet, name) for name in methods)
 
-    def _closed_step(self, iterator: Any) -> Callable[[Any], dict[str, torch.Tensor]] | None:
-        """`train_step` for an epoch in which nobody looks on, or changes net or samples."""
-        usual = self._has_own("train_step", "train_step_single") and self._is_one_step()
+    def _manual_step(self, iterator: Any) -> Callable[[Any], dict[str, torch.Tensor]] | None:
+        """`train_step` without autograd, for an epoch in which nobody looks on.
+
+        None if the module, the loss, the optimizer, the samples or a subclass do not let it.
+        """
+        methods = ("train_step", "train_step_single", "_step", "infer", "get_loss")
+        usual = self._has_own(*methods) and self._is_one_step()
         if not usual or not isinstance(iterator, Batches) or iterator.keep_sparse:
             return None
         self._set_training()
-        closed = self._closed_form(iterator.dataset.X, iterator.dataset.y)
-        if closed is None:
+        dataset = iterator.dataset
+        gradients = manual_step(self.module_, self.criterion_, dataset.X, dataset.y)
+        if gradients is None:
             return None
         parameters = list(self.module_.parameters())
         update = quick_step(self.optimizer_, parameters)
+        self.n_classes_ = max(2, len(parameters[-1]))  # the last bias
 
         def step(batch: Any) -> dict[str, torch.Tensor]:
-            for p in parameters:
-                p.grad = None
-            loss, y_pred = closed(*batch)
-            update()
-            return {"loss": loss, "y_pred": y_pred}
+            loss, grads = gradients(*batch)
+            update(grads)
+            return {"loss": loss}
 
         return step
 

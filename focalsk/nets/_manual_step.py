@@ -1,54 +1,148 @@
-"""Training steps whose gradient is known in closed form, without autograd's tape.
+"""Training steps with the gradient written by hand, without autograd's tape.
 
-A small net is done with its arithmetic sooner than autograd with its records of it. Where module
-and loss are focalsk's own, their gradient takes as many operations as it has terms.
+A small net is done with its arithmetic sooner than autograd with its records of it. For linear
+layers with ReLU and dropout between them and focalsk's own losses, the gradient takes as many
+operations as it has terms. All nets go through the same lines: the layers have a leading model
+axis, and one net is a stack of one. Axes: M models in S streams, B samples, D features, C classes;
+the batch axis comes last, where it is long and contiguous.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as _registry
 
-from focalsk.losses import FocalLoss, softmax_focal_gradient
-from focalsk.nets._mlp import FocalMLP
+from focalsk.losses import SigmoidFocalLoss
+from focalsk.nets._mlp import FocalMLP, kept_units
+from focalsk.nets._stacked_loss import StackedLoss, can_stack, stack_losses
+from focalsk.nets._stacked_modules import Drop, StackedMLP
 
-__all__ = ["closed_form", "plain_forward"]
+__all__ = ["layers_of_stack", "manual_step", "plain_forward", "stacked_step"]
 
 _GLOBAL_HOOKS = [
     f"_global_{name}_hooks" for name in ("forward", "forward_pre", "backward", "backward_pre")
 ]
 
-Step = Callable[..., tuple[Tensor, Tensor]]
-"""Of samples (B, D), targets (B,) and perhaps weights (B,): the mean loss and the logits (B, C).
-
-The gradients are added to the `grad` of the parameters.
+Step = Callable[..., tuple[Tensor, list[Tensor]]]
+"""Of samples (B, D), targets (B,) and perhaps weights (B,): the mean loss (1,) and the gradients
+of the parameters, in the order of ``module.parameters()``.
 """
+
+
+class Layers:
+    """Stacked linear layers, of S streams of nets, as a step needs them.
+
+    Parameters
+    ----------
+    weights, biases : lists of Tensors of shapes (M, out, in) and (M, out, 1)
+        Those of each layer.
+    n_streams : int
+        Number of streams S.
+    """
+
+    def __init__(self, weights: list[Tensor], biases: list[Tensor], n_streams: int) -> None:
+        # The nets of a stream are one wide first layer over its samples: (S, K * out, D).
+        n_features = weights[0].shape[2]
+        self.first = weights[0].view(n_streams, -1, n_features), biases[0].view(n_streams, -1, 1)
+        self.is_wide = n_streams < len(weights[0])
+        self.units = weights[0].shape[:2]
+        self.others = list(zip(weights[1:], biases[1:], strict=True))
+        self.transposed = [weight.transpose(1, 2) for weight in weights[1:]]
+
+    def logits(self, X: Tensor, drop: Drop | None = None) -> tuple[Tensor, list[Any]]:
+        """Logits (M, C, B) of samples (S, D, B), and what `gradients` needs to know.
+
+        That is the input of each layer, and the factor that dropout has put on it.
+        """
+        weight, bias = self.first
+        h = torch.baddbmm(bias, weight, X)
+        if self.is_wide:
+            h = h.view(*self.units, X.shape[2])
+        way: list[Any] = [(X, None)]
+        for weight, bias in self.others:
+            h.relu_()
+            factor = None
+            if drop is not None:
+                keep, factor = drop(h.shape[1])
+                h.mul_(keep).mul_(factor)
+            way.append((h, factor))
+            h = torch.baddbmm(bias, weight, h)
+        return h, way
+
+    def gradients(self, gradient: Tensor, way: list[Any]) -> list[Tensor]:
+        """Gradients of each layer's weights and biases, from that of the logits (M, C, B)."""
+        grads = []
+        for transposed, (h, factor) in zip(self.transposed[::-1], way[:0:-1], strict=True):
+            grads += [gradient.sum(2, keepdim=True), torch.bmm(gradient, h.transpose(1, 2))]
+            gradient = torch.bmm(transposed, gradient)
+            _threshold_backward(gradient, h, 0, grad_input=gradient)  # of ReLU, in place
+            if factor is not None:
+                gradient.mul_(factor)
+        X = way[0][0]
+        grads.append(gradient.sum(2, keepdim=True))
+        if self.is_wide:
+            gradient = gradient.view(X.shape[0], -1, X.shape[2])
+        of_first = torch.bmm(gradient, X.transpose(1, 2))
+        grads.append(of_first.view(*self.units, X.shape[1]) if self.is_wide else of_first)
+        return grads[::-1]
+
+
+_threshold_backward = torch.ops.aten.threshold_backward.grad_input
+
+
+def stacked_step(
+    layers: Layers,
+    loss: StackedLoss,
+    X: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    n_samples: Tensor | None = None,
+    drop: Drop | None = None,
+) -> tuple[Tensor, list[Tensor]]:
+    """Losses (M,) of a batch (S, D, B) and the gradients of each layer's weights and biases.
+
+    `target`, `weight` and `n_samples` are as for :class:`StackedLoss`.
+    """
+    with torch.no_grad():
+        logits, way = layers.logits(X, drop)
+        losses, gradient = loss.forward(logits, target, weight, n_samples)
+        return losses, layers.gradients(gradient, way)
+
+
+def layers_of_stack(module: StackedMLP) -> tuple[Layers, list[Any]]:
+    """The layers of a stack, and its parameters in the order of their gradients."""
+    params = [p for pair in zip(module.weights, module.biases, strict=True) for p in pair]
+    values = [p.detach() for p in params]
+    return Layers(values[::2], values[1::2], module.n_streams), params
+
+
+# One net ------------------------------------------------------------------------------------------
 
 
 def plain_forward(module: nn.Module, X: Any) -> Tensor | None:
     """Logits (B, C) of samples (B, D) when not training, without autograd.
 
-    None unless the module is a FocalMLP without hooks, and such are its samples.
+    None unless the module is a FocalMLP without hooks and X is a dense tensor that it takes.
     """
-    layers = _plain_layers(module)
-    if not layers or not isinstance(X, Tensor) or X.layout != torch.strided:
+    linear = _plain_layers(module)
+    if not linear or not isinstance(X, Tensor) or X.layout != torch.strided:
         return None
     if torch.is_autocast_enabled(X.device.type):
         return None
-    first = layers[0].weight
+    first = linear[0].weight
     if X.shape[1:] != first.shape[1:] or X.dtype != first.dtype or X.device != first.device:
         return None
     with torch.no_grad():
-        biases = [layer.bias.unsqueeze(1) for layer in layers]
-        logits, _ = _forward(X, [layer.weight for layer in layers], biases)
-    return logits.t()
+        logits, _ = _as_stack(linear).logits(X.t()[None])
+    return logits[0].t()
 
 
-def closed_form(module: nn.Module, criterion: nn.Module, X: Any, y: Any) -> Step | None:
+def manual_step(module: Any, criterion: nn.Module, X: Any, y: Any) -> Step | None:
     """The training step of a module with a loss, where it is known.
 
     Parameters
@@ -61,38 +155,44 @@ def closed_form(module: nn.Module, criterion: nn.Module, X: Any, y: Any) -> Step
     Returns
     -------
     callable or None
-        None if only autograd will do: for another module or loss, options beyond `gamma` and
-        `alpha`, dropout, hooks, or parameters that are not all trained.
+        None if only autograd will do: for another module or loss, hooks, or parameters that are
+        not all trained.
     """
-    layers = _plain_layers(module)
-    if not layers or module.dropout or not _plain_loss(criterion):
+    linear = _plain_layers(module)
+    if not linear or not _is_unhooked(criterion):
         return None
-    n_features, n_outputs = layers[0].in_features, layers[-1].out_features
-    if not _fits(X, y, n_features, n_outputs):
+    n_features, n_outputs = linear[0].in_features, linear[-1].out_features
+    if not can_stack(criterion, n_outputs) or not _fits(X, y, n_features, n_outputs, criterion):
         return None
-    dtype = layers[0].weight.dtype
-    gamma: Any = criterion.gamma
-    alpha: Any = criterion.alpha
-    vectors = [v for v in (gamma, alpha) if isinstance(v, Tensor)]
-    if any(v.requires_grad or (v.dim() and len(v) != n_outputs) for v in vectors):
-        return None
-    gamma, alpha = (v.to(dtype) if isinstance(v, Tensor) else v for v in (gamma, alpha))
-    params = [p for layer in layers for p in (layer.weight, layer.bias)]
+    params = [p for layer in linear for p in (layer.weight, layer.bias)]
     if not all(map(_is_plainly_trained, params)):
         return None
-    values = [p.detach() for p in params]
-    weights, biases = values[::2], [bias[:, None] for bias in values[1::2]]
-    turned = [weight.t() for weight in weights]
+    loss = stack_losses([criterion], 1, n_outputs, params[0].dtype).to(params[0].device)
+    layers = _as_stack(linear)
 
-    def step(X: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            logits, inputs = _forward(X, weights, biases)
-            loss, gradient = _loss(logits, y, weight, gamma, alpha)
-            for p, grad in zip(params, _backward(gradient, inputs, turned), strict=True):
-                p.grad = grad if p.grad is None else p.grad + grad
-        return loss, logits.t()
+    def step(X: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+        weight = None if weight is None else weight.unsqueeze(0)
+        drop = None
+        if module.training and module.dropout:
+            drop = partial(_drop_of_one, len(X), module.dropout, X.device)
+        X, y = X.t().unsqueeze(0), y.unsqueeze(0)
+        losses, grads = stacked_step(layers, loss, X, y, weight, drop=drop)
+        for grad in grads:  # in place, for a view takes four times as long
+            grad.squeeze_(0)
+        for grad in grads[1::2]:
+            grad.squeeze_(1)
+        return losses.squeeze_(0), grads
 
     return step
+
+
+def _drop_of_one(n_samples: int, p: float, device: Any, n_units: int) -> tuple[Tensor, float]:
+    return kept_units(n_samples, n_units, p, device).t()[None], 1 / (1 - p)
+
+
+def _as_stack(linear: Sequence[nn.Linear]) -> Layers:
+    values = [(layer.weight.detach(), layer.bias.detach()) for layer in linear]
+    return Layers([w[None] for w, _ in values], [b[None, :, None] for _, b in values], 1)
 
 
 def _plain_layers(module: nn.Module) -> list[Any]:
@@ -124,64 +224,18 @@ def _is_plainly_trained(parameter: Tensor) -> bool:
     return parameter.requires_grad and not hooked
 
 
-def _fits(X: Any, y: Any, n_features: int, n_outputs: int) -> bool:
-    """Whether samples are rows of numbers with a class index each, none of them to be ignored."""
-    if not isinstance(y, Tensor) or y.dim() != 1 or y.dtype != torch.int64:
-        return False
-    if getattr(X, "layout", torch.strided) != torch.strided:
+def _fits(X: Any, y: Any, n_features: int, n_outputs: int, criterion: nn.Module) -> bool:
+    """Whether samples are rows of numbers, with a class each or with labels that are 0 or 1."""
+    if getattr(X, "layout", torch.strided) != torch.strided or not isinstance(y, Tensor):
         return False
     if X.shape[1:] != (n_features,) or not len(y) or torch.is_autocast_enabled(y.device.type):
         return False
-    low, high = y.aminmax()
-    return bool(low >= 0 and high < n_outputs)
+    if y.dim() == 2 and type(criterion) is SigmoidFocalLoss:
+        return y.shape[1] == n_outputs and y.is_floating_point() and _within(y, 1)
+    indices = y.dim() == 1 and y.dtype == torch.int64 and type(criterion) is not SigmoidFocalLoss
+    return indices and _within(y, n_outputs - 1)
 
 
-def _plain_loss(criterion: nn.Module) -> bool:
-    return (
-        type(criterion) is FocalLoss
-        and criterion.ignore_index < 0
-        and not criterion.label_smoothing
-        and criterion.reduction == "mean"
-        and _is_unhooked(criterion)
-    )
-
-
-# The batch axis comes last inside, where it is long and contiguous.
-
-
-def _forward(X: Tensor, weights: list[Tensor], biases: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Logits (C, B) of samples (B, D), and the inputs (D, B), (H, B), ... of the layers."""
-    h = X.t()
-    inputs = [h]
-    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-        h = torch.addmm(bias, weight, h).relu_()
-        inputs.append(h)
-    return torch.addmm(biases[-1], weights[-1], h), inputs
-
-
-def _loss(
-    logits: Tensor, y: Tensor, weight: Tensor | None, gamma: Any, alpha: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Mean loss of a batch and its gradient (C, B) in the logits."""
-    if alpha is not None:
-        weight = alpha[y] if weight is None else alpha[y] * weight
-    gamma = gamma[y] if isinstance(gamma, Tensor) else gamma
-    loss, gradient = softmax_focal_gradient(logits, y, gamma, weight, dim=0)
-    return loss.mean(), gradient.div_(y.shape[0])
-
-
-def _backward(gradient: Tensor, inputs: list[Tensor], turned: list[Tensor]) -> list[Tensor]:
-    """Gradients of each layer's weight and bias, first layer first.
-
-    `turned` are the transposed weights.
-    """
-    grads = []
-    for i in range(len(turned) - 1, -1, -1):
-        grads += [gradient.sum(1), torch.mm(gradient, inputs[i].t())]
-        if i:
-            gradient = torch.mm(turned[i], gradient)
-            _threshold_backward(gradient, inputs[i], 0, grad_input=gradient)  # of ReLU, in place
-    return grads[::-1]
-
-
-_threshold_backward = torch.ops.aten.threshold_backward.grad_input
+def _within(values: Tensor, high: int) -> bool:
+    least, most = values.aminmax()
+    return bool(least >= 0 and most <= high)

@@ -1,23 +1,24 @@
-"""FocalNet for a stack of nets: batches of several streams, losses and steps of several models."""
+"""FocalNet for a stack of nets: batches of several streams, one step for several models."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from focalsk.losses import SigmoidFocalLoss, sigmoid_focal, softmax_focal
 from focalsk.nets import _csr as csr
-from focalsk.nets._batches import ArrayDataset, Batches
+from focalsk.nets._adam import quick_step
+from focalsk.nets._batches import EPOCH, ArrayDataset, Batches, derive_seed
 from focalsk.nets._best_epoch import StopTraining
 from focalsk.nets._focal_net import FocalNet
+from focalsk.nets._manual_step import layers_of_stack, stacked_step
+from focalsk.nets._stacked_modules import StackedMLP
 
-__all__ = ["StackDataset", "StackNet", "StackedLoss"]
+__all__ = ["StackBatches", "StackDataset", "StackNet"]
 
 
 class StackDataset(Dataset):
@@ -43,18 +44,32 @@ class StackBatches:
     """Batches ``(X, y, weight, sizes)`` of a :class:`StackDataset`, with a leading stream axis.
 
     Where the last batches of the streams differ in length, the shorter ones are filled up with
-    samples of weight 0. `sizes` (S,) are the lengths without these. CSR tensors remain S tensors.
+    samples of weight 0. `sizes`, a list of S, are the lengths without
+    these. CSR tensors remain S tensors.
     """
 
     def __init__(self, dataset: StackDataset, **kwargs: Any) -> None:
+        self.seeds = dataset.seeds
         self.streams = [
             Batches(stream, seed=seed, **kwargs)
             for stream, seed in zip(dataset.streams, dataset.seeds, strict=True)
         ]
 
+    @property
+    def keep_sparse(self) -> bool:
+        """Whether X is a list of CSR tensors."""
+        return self.streams[0].keep_sparse
+
     def set_epoch(self, epoch: int) -> None:
         for stream in self.streams:
             stream.set_epoch(epoch)
+
+    def generators(self, device: str | torch.device) -> list[torch.Generator]:
+        """What each stream's nets would draw from in this epoch alone: see FocalNet.fit_loop."""
+        return [
+            torch.Generator(device).manual_seed(derive_seed(seed, EPOCH, stream.epoch + 1))
+            for stream, seed in zip(self.streams, self.seeds, strict=True)
+        ]
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         for batches in zip(*self.streams, strict=True):
@@ -68,93 +83,13 @@ class StackBatches:
             stacked = [torch.stack(part) for part in parts[1:]]
             samples = parts[0] if csr.is_csr(X[0]) else torch.stack(parts[0])
             weight = stacked[1] if len(stacked) > 1 else None
-            yield samples, stacked[0], weight, torch.tensor(sizes, device=stacked[0].device)
+            yield samples, stacked[0], weight, sizes
 
 
 def _fill_up(part: torch.Tensor, n_samples: int) -> torch.Tensor:
     if csr.is_csr(part):
         return csr.fill_up(part, n_samples)
     return torch.cat([part, part.new_zeros((n_samples - len(part), *part.shape[1:]))])
-
-
-class StackedLoss(nn.Module):
-    """The loss of each of M nets, in S streams of K, with its own gamma and alpha.
-
-    Parameters
-    ----------
-    criteria : sequence of M FocalLoss or SigmoidFocalLoss
-        The losses of the nets alone, all of one kind.
-    n_streams : int
-        Number of streams S.
-    n_outputs : int
-        Number of logits C of a net.
-    class_dim : int
-        Where the logits (M, C, B) or (M, B, C) have the classes.
-    dtype : torch.dtype
-        That of the logits.
-    """
-
-    def __init__(
-        self,
-        criteria: Sequence[nn.Module],
-        n_streams: int,
-        n_outputs: int,
-        class_dim: int,
-        dtype: torch.dtype,
-    ) -> None:
-        super().__init__()
-        self.sigmoid = isinstance(criteria[0], SigmoidFocalLoss)
-        self.class_dim = class_dim
-        self.grid = (n_streams, len(criteria) // n_streams)
-        gammas = [torch.as_tensor(loss.gamma, dtype=dtype) for loss in criteria]
-        self.gamma: torch.Tensor
-        self.alpha: torch.Tensor | None
-        self.per_class = any(gamma.ndim for gamma in gammas)
-        if self.per_class:
-            gammas = [gamma.expand(n_outputs) for gamma in gammas]
-        self.register_buffer("gamma", torch.stack(gammas).unflatten(0, self.grid))
-        given: list[Any] = [loss.alpha for loss in criteria if loss.alpha is not None]
-        if not given:
-            self.alpha = None
-            return
-        ones = torch.ones_like(given[0])
-        alphas: list[Any] = [ones if loss.alpha is None else loss.alpha for loss in criteria]
-        self.register_buffer("alpha", torch.stack(alphas).to(dtype).unflatten(0, self.grid))
-
-    def forward(
-        self,
-        logits: torch.Tensor,
-        target: torch.Tensor,
-        weight: torch.Tensor | None,
-        sizes: torch.Tensor,
-    ) -> torch.Tensor:
-        """Losses (M,) for targets (S, B) or (S, B, C), weights (S, B) and batch lengths (S,)."""
-        logits = logits.unflatten(0, self.grid)  # (S, K, C, B) or (S, K, B, C)
-        terms = (self._sigmoid if self.sigmoid else self._softmax)(logits, target)  # (S, K, B)
-        if weight is not None:
-            terms = terms * weight[:, None]
-        return (terms.sum(-1) / sizes[:, None]).flatten()
-
-    def _softmax(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        target = target[:, None].expand(*self.grid, -1)
-        gamma = self.gamma.gather(2, target) if self.per_class else self.gamma[..., None]
-        alpha = None if self.alpha is None else self.alpha.gather(2, target)
-        return softmax_focal(logits, target, gamma, 2 if self.class_dim == 1 else 3, alpha)
-
-    def _sigmoid(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        if self.class_dim == 1:
-            logits = logits.transpose(2, 3)  # (S, K, B, C)
-        one_hot = target if target.ndim == 3 else F.one_hot(target, logits.shape[3])
-        one_hot = one_hot.to(logits.dtype)[:, None]  # (S, 1, B, C)
-        gamma = self.gamma[:, :, None] if self.per_class else self.gamma[..., None, None]
-        loss = sigmoid_focal(logits, one_hot, gamma)
-        if self.alpha is None:
-            return loss.sum(-1)
-        if target.ndim == 2:  # one class per sample: alpha (S, K, C) weighs the sample
-            chosen = target[:, None].expand(*self.grid, -1)
-            return loss.sum(-1) * self.alpha.gather(2, chosen)
-        negative, positive = self.alpha[:, :, None, 0], self.alpha[:, :, None, 1]  # (S, K, 1, C)
-        return (loss * torch.lerp(negative, positive, one_hot)).sum(-1)
 
 
 class StackNet(FocalNet):
@@ -194,29 +129,69 @@ class StackNet(FocalNet):
         )
 
     def _n_samples(self, batch: Any) -> np.ndarray:
-        sizes = batch[3].numpy(force=True)
-        return np.repeat(sizes, self.criterion_.grid[1])
+        return np.repeat(batch[3], self.criterion_.n_nets)
 
-    def _step(self, batch: Any, training: bool, **fit_params: Any) -> dict[str, torch.Tensor]:
-        self._set_training(training)
-        Xi, yi, weight, sizes = batch
-        y_pred = self.infer(Xi)
-        return {"loss": self.criterion_(y_pred, yi, weight, sizes), "y_pred": y_pred}
+    def _manual_step(self, iterator: StackBatches) -> Callable[[Any], dict[str, torch.Tensor]]:
+        """The step of an epoch: gradients, by hand where they are known, and the update."""
+        self._set_training()
+        module, generators = self.module_, iterator.generators(self.device)
+        by_hand = isinstance(module, StackedMLP) and not iterator.keep_sparse
+        gradients: Any = self._autograd
+        parameters = list(module.parameters())
+        if by_hand:
+            layers, parameters = layers_of_stack(module)
+            gradients = partial(stacked_step, layers, self.criterion_)
+        update = self._update(parameters)
 
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
-        if self.rates is None:
-            return super().train_step(batch)
-        self.optimizer_.zero_grad(set_to_none=True)
-        step = self.train_step_single(batch)
-        with torch.no_grad():
-            before = [p.clone() for p in self.module_.parameters()]
-            for p in self.module_.parameters():
-                p.grad.add_(self._per_net(1, p) * p)
-            self.optimizer_.step()
-            for p, start in zip(self.module_.parameters(), before, strict=True):
-                p.copy_(start.lerp(p, self._per_net(0, p)))
+        def step(batch: Any) -> dict[str, torch.Tensor]:
+            X, y, weight, sizes = batch
+            drop = module.drop(sizes, generators) if isinstance(module, StackedMLP) else None
+            X = X.transpose(1, 2) if by_hand else X
+            losses, grads = gradients(X, y, weight, _counts(sizes, y.device), drop)
+            update(grads)
+            return {"loss": losses}
+
         return step
 
-    def _per_net(self, which: int, like: torch.Tensor) -> torch.Tensor:
-        values = like.new_tensor([rate[which] for rate in self.rates or []])
-        return values.view(-1, *[1] * (like.ndim - 1))
+    def _autograd(
+        self, X: Any, y: torch.Tensor, weight: Any, n_samples: Any, drop: Any
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        logits = self.infer(X) if drop is None else self.infer(X, drop=drop)
+        losses, gradient = self.criterion_(logits.detach(), y, weight, n_samples)
+        parameters = list(self.module_.parameters())
+        grads = torch.autograd.grad(logits, parameters, gradient, materialize_grads=True)
+        return losses, [grad.contiguous() for grad in grads]  # as the fused kernel reads them
+
+    def _update(self, parameters: list[torch.nn.Parameter]) -> Callable[[Any], Any]:
+        """The optimizer's step; where nets have rates of their own, a part of it for each."""
+        update = quick_step(self.optimizer_, parameters)
+        if self.rates is None:
+            return update
+        lr, decay = torch.tensor(self.rates, dtype=torch.float64).T
+        per_net = [
+            [rate.to(p).view(-1, *[1] * (p.ndim - 1)) for rate in (lr, decay)] for p in parameters
+        ]
+
+        def rated(grads: list[torch.Tensor]) -> None:
+            with torch.no_grad():
+                before = [p.clone() for p in parameters]
+                for p, grad, (_, own_decay) in zip(parameters, grads, per_net, strict=True):
+                    grad.addcmul_(p, own_decay)
+                update(grads)
+                for p, start, (own_lr, _) in zip(parameters, before, per_net, strict=True):
+                    p.copy_(start.lerp_(p, own_lr))
+
+        return rated
+
+    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
+        self._set_training(False)
+        X, y, weight, sizes = batch
+        with torch.no_grad():
+            logits = self.infer(X)
+            losses, _ = self.criterion_(logits, y, weight, _counts(sizes, y.device))
+        return {"loss": losses, "y_pred": logits}
+
+
+def _counts(sizes: list[int], device: torch.device) -> torch.Tensor | None:
+    """How many samples of each stream's batch count (S, 1); None for all."""
+    return torch.tensor(sizes, device=device)[:, None] if len(set(sizes)) > 1 else None

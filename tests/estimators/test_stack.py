@@ -193,7 +193,8 @@ TOGETHER = [
     ({"alpha": None}, {"class_weight": "balanced"}),
     ({"proba": "raw"}, {"proba": "weighted"}),
     ({"lr": 0.1}, {"weight_decay": 0.1}),
-    ({"dropout": 0.1}, {"dropout": 0.2}),
+    ({"dropout": 0.0}, {"dropout": 0.2}),
+    ({"dropout": 0.1}, {"dropout": 0.1, "random_state": 1}),
     ({"module": Tanh}, {"module": Tanh, "gamma": 1}),
     ({"module_params": None}, {}),
 ]
@@ -205,8 +206,6 @@ APART = [
     ({"optimizer": torch.optim.RMSprop, "lr": 0.1}, {"optimizer": torch.optim.RMSprop}),
     ({"optimizer_params": {"weight_decay": 0.1}, "lr": 0.1}, {"optimizer_params": {"lr": 1}}),
     ({"hidden_layer_sizes": (4,)}, {"hidden_layer_sizes": (5,)}),
-    ({"dropout": 0.0}, {"dropout": 0.1}),
-    ({"dropout": 0.1}, {"dropout": 0.1, "random_state": 1}),
     ({"early_stopping": True}, {}),
     ({"early_stopping": True, "tol": 0.1}, {"early_stopping": True}),
     ({"module": Tanh}, {}),

@@ -64,7 +64,7 @@ def test_it_is_the_step_of_the_optimizer(name):
             step = quick_step(ours[1], ours[0])
         for params, _ in (ours, theirs):
             set_gradients(params, i)
-        step()
+        step([p.grad for p in ours[0]])
         theirs[1].step()
         assert_same(ours, theirs)
 
@@ -75,7 +75,7 @@ def test_state_goes_on_in_the_optimizer_itself():
     for i in range(3):
         for params, _ in (ours, theirs):
             set_gradients(params, i)
-        step()
+        step([p.grad for p in ours[0]])
         theirs[1].step()
     loaded = OPTIMIZERS["Adam"](ours[0])
     loaded.load_state_dict(copy.deepcopy(ours[1].state_dict()))
@@ -90,11 +90,11 @@ def test_hooks_and_schedulers_are_heard():
     heard = []
     handle = optimizer.register_step_post_hook(lambda *args: heard.append("post"))
     set_gradients(params, 0)
-    quick_step(optimizer, params)()
+    quick_step(optimizer, params)([p.grad for p in params])
     handle.remove()
     assert heard == ["post"]
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
-    quick_step(optimizer, params)()
+    quick_step(optimizer, params)([p.grad for p in params])
     scheduler.step()  # warns if it has not seen the step
     assert optimizer.param_groups[0]["lr"] == 0.0005
 
@@ -104,6 +104,6 @@ def test_parameters_of_others_are_left_alone():
     optimizer = Adam([*params, other], fused=True)
     for i in range(2):
         set_gradients(params, i)
-        quick_step(optimizer, params)()
+        quick_step(optimizer, params)([p.grad for p in params])
     assert torch.equal(other, torch.ones(2))
     assert not optimizer.state.get(other)

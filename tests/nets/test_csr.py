@@ -13,7 +13,8 @@ from focalsk import FocalGridSearchCV, FocalNet, FocalNetClassifier
 from focalsk.nets import _batches as batches
 from focalsk.nets import _csr as csr
 from focalsk.nets._batches import ArrayDataset, Batches
-from focalsk.nets._mlp import FocalMLP, StackedMLP
+from focalsk.nets._mlp import FocalMLP
+from focalsk.nets._stacked_modules import StackedMLP
 
 N, D = 90, 40
 RNG = np.random.default_rng(0)
@@ -61,7 +62,9 @@ def layouts(monkeypatch):
         return X.layout if isinstance(X, torch.Tensor) else X[0].layout
 
     monkeypatch.setattr(FocalMLP, "forward", lambda net, X: (seen.add(of(X)), forward(net, X))[1])
-    monkeypatch.setattr(StackedMLP, "forward", lambda net, X: (seen.add(of(X)), stacked(net, X))[1])
+    monkeypatch.setattr(
+        StackedMLP, "forward", lambda net, X, **kw: (seen.add(of(X)), stacked(net, X, **kw))[1]
+    )
     return seen
 
 

@@ -13,7 +13,7 @@ from torch.utils.data import Subset
 
 from focalsk.nets._batches import ArrayDataset, Batches
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "several_processes.py"
+SCRIPT = Path(__file__).parents[2] / "examples" / "several_processes.py"
 
 
 @pytest.mark.parametrize("shuffle", [False, True])

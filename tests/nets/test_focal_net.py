@@ -162,7 +162,7 @@ class ByAutograd(FocalNet):
 
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam])
 @pytest.mark.parametrize("hooks", [[], [Hooks()]])
-def test_closed_form_is_autograd(data, optimizer, hooks):
+def test_manual_step_is_autograd(data, optimizer, hooks):
     X, y = data[0].astype(np.float64), data[1]
     params = {
         "module": FocalMLP, "module__n_features": 4, "module__n_outputs": 3, "max_epochs": 4,
@@ -172,7 +172,9 @@ def test_closed_form_is_autograd(data, optimizer, hooks):
     weight = np.linspace(0, 2, 120)
     ours = FocalNet(**params, callbacks=hooks).fit(X, y, sample_weight=weight)
     theirs = ByAutograd(**params).fit(X, y, sample_weight=weight)
-    assert ours._closed_form(ours.get_dataset(X, y).X, ours.get_dataset(X, y).y) is not None
+    batches = ours.get_iterator(ours.get_dataset(X, y), training=True)
+    assert ours._manual_step(batches) is not None
+    assert theirs._manual_step(batches) is None
     assert_same_weights(ours, theirs, rtol=1e-9, atol=1e-12)
     assert_allclose(ours.history[:, "train_loss"], theirs.history[:, "train_loss"], rtol=1e-12)
 

@@ -202,14 +202,14 @@ def test_quiet(capsys):
 def test_interrupt_in_training(monkeypatch):
     steps = []
 
-    def interrupted(self, batch, **kwargs):
+    def interrupted(self, iterator):
         steps.append(1)
         if len(steps) == 3:
             raise KeyboardInterrupt
-        return train_step(self, batch, **kwargs)
+        return manual_step(self, iterator)
 
-    train_step = StackNet.train_step
-    monkeypatch.setattr(StackNet, "train_step", interrupted)
+    manual_step = StackNet._manual_step
+    monkeypatch.setattr(StackNet, "_manual_step", interrupted)
     search = make_search()
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)

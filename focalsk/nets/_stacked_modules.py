@@ -1,0 +1,172 @@
+"""Many nets of one shape as one module, its parameters with a leading model axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from focalsk.nets import _csr as csr
+from focalsk.nets._mlp import FocalMLP
+
+__all__ = ["StackedMLP", "VmapStack"]
+
+Drop: TypeAlias = Callable[[int], tuple[torch.Tensor, Any]]
+"""Of a number of hidden units H: which to keep (M or 1, H, B), and the factor of those that are."""
+
+
+class StackedMLP(nn.Module):
+    """Several :class:`FocalMLP` of one shape side by side: parameters with a leading model axis.
+
+    The M nets form S streams of K: nets of a stream see the same samples. The batch axis comes
+    last inside, where it is long and contiguous.
+
+    Parameters
+    ----------
+    nets : sequence of M FocalMLP
+        Stream by stream.
+    n_streams : int, default=1
+        Number of streams S; it divides M.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from focalsk.nets import FocalMLP, StackedMLP
+    >>> nets = [FocalMLP(n_features=4, n_outputs=3) for _ in range(6)]
+    >>> StackedMLP(nets, n_streams=2)(torch.zeros(2, 5, 4)).shape  # M, C, B
+    torch.Size([6, 3, 5])
+    """
+
+    accepts_sparse = True
+    """Whether a batch may be a tuple of CSR tensors, one per stream."""
+
+    def __init__(self, nets: Sequence[FocalMLP], n_streams: int = 1) -> None:
+        super().__init__()
+        layers = list(zip(*(net.layers for net in nets), strict=True))
+        self.n_streams = n_streams
+        self.weights = nn.ParameterList(
+            torch.stack([layer.weight.detach() for layer in group]) for group in layers
+        )  # each (M, out, in)
+        self.biases = nn.ParameterList(
+            torch.stack([layer.bias.detach()[:, None] for layer in group]) for group in layers
+        )  # each (M, out, 1)
+        dropout = torch.tensor([net.dropout for net in nets], dtype=torch.float64)
+        self.dropout = bool(dropout.any())
+        self.threshold: torch.Tensor
+        self.factor: torch.Tensor
+        dtype = self.weights[0].dtype
+        self.register_buffer("threshold", dropout.to(torch.float32)[:, None, None])
+        self.register_buffer("factor", (1 / (1 - dropout)).to(dtype)[:, None, None])
+
+    def forward(
+        self, input: torch.Tensor | Sequence[torch.Tensor], drop: Drop | None = None
+    ) -> torch.Tensor:
+        """Logits (M, C, B) of one batch per stream: (S, B, D), or S CSR tensors (B, D)."""
+        if isinstance(input, torch.Tensor):
+            h = first_layer(input.transpose(1, 2), self.weights[0], self.biases[0])
+        else:
+            h = torch.cat([self._first_of(s, part) for s, part in enumerate(input)])
+        for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
+            h = F.relu(h)
+            if drop is not None:
+                keep, factor = drop(h.shape[1])
+                h = h * keep * factor
+            h = torch.baddbmm(bias, weight, h)
+        return h
+
+    def _first_of(self, stream: int, input: torch.Tensor) -> torch.Tensor:
+        # As in first_layer, for the nets of one stream and a CSR tensor: (K, out, B).
+        weight = self.weights[0].chunk(self.n_streams)[stream]
+        bias = self.biases[0].chunk(self.n_streams)[stream]
+        wide = csr.linear(input, weight.flatten(0, 1), bias.flatten())
+        return wide.T.reshape(*weight.shape[:2], -1)
+
+    def drop(self, sizes: Sequence[int], generators: Sequence[torch.Generator]) -> Drop | None:
+        """Dropout of one batch per stream, of `sizes` samples, drawn as the nets do alone."""
+        if not self.dropout:
+            return None
+        k = len(self.threshold) // self.n_streams
+        device = self.threshold.device
+
+        def draw(n_units: int) -> tuple[torch.Tensor, torch.Tensor]:
+            uniform = [
+                torch.rand((size, n_units), dtype=torch.float32, device=device, generator=g)
+                for size, g in zip(sizes, generators, strict=True)
+            ]
+            padded = nn.utils.rnn.pad_sequence(uniform, batch_first=True)  # (S, B, H)
+            each = padded.transpose(1, 2).repeat_interleave(k, 0)  # (M, H, B)
+            return each >= self.threshold, self.factor
+
+        return draw
+
+    def logits(self, stream: int, input: torch.Tensor) -> torch.Tensor:
+        """Logits (K, B, C) of the nets of one stream for samples (B, D), dense or CSR."""
+        k = len(self.weights[0]) // self.n_streams
+        nets = slice(stream * k, (stream + 1) * k)
+        (first, shift), *others = zip(self.weights, self.biases, strict=True)
+        if csr.is_csr(input):
+            h = self._first_of(stream, input)
+        else:
+            h = first_layer(input.T[None], first[nets], shift[nets])
+        for weight, bias in others:
+            h = torch.baddbmm(bias[nets], weight[nets], F.relu(h))
+        return h.transpose(1, 2)
+
+
+def first_layer(input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Units (M, out, B) of samples (S, D, B): the nets of a stream are one wide layer over them."""
+    n_streams, n_features, n_samples = input.shape
+    wide = weight.reshape(n_streams, -1, n_features)  # (S, K * out, D)
+    h = torch.baddbmm(bias.reshape(n_streams, -1, 1), wide, input)
+    return h.view(*weight.shape[:2], n_samples)
+
+
+class VmapStack(nn.Module):
+    """Several nets of any one module side by side, by :func:`torch.func.vmap`.
+
+    Parameters
+    ----------
+    nets : sequence of M modules
+        Of the same class and shapes, stream by stream.
+    n_streams : int, default=1
+        Number of streams S; it divides M.
+    """
+
+    def __init__(self, nets: Sequence[nn.Module], n_streams: int = 1) -> None:
+        super().__init__()
+        params, buffers = torch.func.stack_module_state(list(nets))
+        self.names = list(params)
+        self.n_streams = n_streams
+        self.params = nn.ParameterList(params.values())  # each (M, ...)
+        self.buffer_names = list(buffers)
+        for i, buffer in enumerate(buffers.values()):
+            self.register_buffer(f"buffer{i}", buffer)
+        # In a list, so that it is no submodule: only its code is of use.
+        self.base = [nets[0]]
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Logits (M, C, B) of one batch per stream (S, B, ...)."""
+        k = len(self.params[0]) // self.n_streams
+        state = {
+            name: value.unflatten(0, (self.n_streams, k)) for name, value in self._state().items()
+        }
+        inner = torch.func.vmap(self._one, in_dims=(0, None))  # over the nets of a stream
+        return torch.func.vmap(inner)(state, input).flatten(0, 1).transpose(1, 2)
+
+    def logits(self, stream: int, input: torch.Tensor) -> torch.Tensor:
+        """Logits (K, B, C) of the nets of one stream for samples (B, ...)."""
+        k = len(self.params[0]) // self.n_streams
+        nets = slice(stream * k, (stream + 1) * k)
+        state = {name: value[nets] for name, value in self._state().items()}
+        return torch.func.vmap(self._one, in_dims=(0, None))(state, input)
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        buffers = {name: getattr(self, f"buffer{i}") for i, name in enumerate(self.buffer_names)}
+        return dict(zip(self.names, self.params, strict=True)) | buffers
+
+    def _one(self, state: dict[str, torch.Tensor], input: torch.Tensor) -> torch.Tensor:
+        self.base[0].train(self.training)
+        return torch.func.functional_call(self.base[0], state, (input,))
