@@ -16,11 +16,33 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Subset
 
-from focalsk.estimators._building import OPTIMIZERS, divergence, make_criterion, make_net
+from focalsk.estimators._building import (
+    OPTIMIZERS,
+    continue_net,
+    made_from,
+    make_criterion,
+    make_net,
+    net_params,
+)
 from focalsk.estimators._class_weight import SCHEMES
+from focalsk.estimators._monitor import Monitor
+from focalsk.estimators._outcome import (
+    check_outputs,
+    divergence,
+    trace,
+    unchanged_on_failure,
+    warn_if_idle,
+)
 from focalsk.estimators._target_coding import Head, Samples
-from focalsk.estimators._validation import check_X, check_X_y, read_samples, weigh
-from focalsk.nets import ArrayDataset, BestEpoch, FocalNet
+from focalsk.estimators._validation import (
+    check_no_missing,
+    check_range,
+    check_X,
+    check_X_y,
+    read_samples,
+    weigh,
+)
+from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, FocalNet, seeded
 
 __all__ = ["FocalNetClassifier"]
 
@@ -275,6 +297,11 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = self.warm_start and hasattr(self, "net_")
+        with unchanged_on_failure(self, continuing):
+            self._fit(X, y, sample_weight, continuing)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, continuing: bool) -> None:
         head, samples = read_samples(self, X, y, sample_weight, reset=not continuing)
         if continuing and head.classes.tolist() != self.classes_.tolist():
             raise ValueError(
@@ -282,11 +309,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
                 f"Got {head.classes.tolist()} instead."
             )
         self._start(head, samples, head.count(samples.codes, samples.weight), continuing)
+        before = trace(self.net_.module_)
         if not self.early_stopping:
             self._train(samples, self.max_epochs)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
-            return self
+        else:
+            self._train_until_best(head, samples)
+        warn_if_idle(self, before, samples.X, stacklevel=5)
+
+    def _train_until_best(self, head: Head, samples: Samples) -> None:
         held_out = head.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
         valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
@@ -294,7 +326,6 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self._train(samples, self.max_epochs, rows, head.dataset(valid), callbacks)
         self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
-        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -323,6 +354,14 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = hasattr(self, "net_")
+        with unchanged_on_failure(self, continuing):
+            self._partial_fit(X, y, classes, sample_weight, continuing)
+        return self
+
+    def _partial_fit(
+        self, X: Any, y: Any, classes: Any, sample_weight: Any, continuing: bool
+    ) -> None:
+        check_no_missing(classes, "classes")
         X, y = check_X_y(self, X, y, reset=not continuing)
         head = self._head if continuing else Head.of(y, self.output, classes)
         if not continuing and classes is None and not head.multilabel:
@@ -335,8 +374,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         samples = weigh(X, head.encode(y), sample_weight)
         seen = self.class_count_ if continuing else 0
         self._start(head, samples, head.count(samples.codes, samples.weight) + seen, continuing)
+        before = trace(self.net_.module_)
         self._train(samples, epochs=1)
-        return self
+        warn_if_idle(self, before, stacklevel=5)
 
     def _start(
         self, head: Head, samples: Samples, counts: NDArray[np.float64], continuing: bool
@@ -348,9 +388,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.class_count_ = counts
         self.alpha_ = alpha
         if continuing:
-            self.net_.criterion_ = criterion.to(self.net_.device)
+            check_range(samples.X, self.net_.dtype)
+            continue_net(self, getattr(self, "_made_from", {}), criterion)
         else:
+            check_range(samples.X, net_params(self, samples.X)["dtype"])
             self.net_ = make_net(self, samples.X, head.n_outputs, criterion)
+            self._made_from = made_from(self)
 
     def _monitor(self, valid: Samples) -> Callable[[FocalNet], float]:
         if self.monitor == "loss":
@@ -358,8 +401,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         # Validated data has no column names to compare with.
         judged = copy.copy(self)
         judged.__dict__.pop("feature_names_in_", None)
-        score = self._head.scorer(self.monitor, valid)
-        return lambda net: score(judged)
+        monitor = Monitor(self.monitor, self._head, valid)
+        monitor.check(judged)
+        return lambda net: monitor(judged)
 
     def _train(
         self,
@@ -379,13 +423,18 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         try:
             net.notify("on_train_begin", X=samples.X, y=samples.codes)
             net.fit_loop(dataset, epochs=epochs, valid=valid)
-            net.notify("on_train_end", X=samples.X, y=samples.codes)
+            try:
+                net.notify("on_train_end", X=samples.X, y=samples.codes)
+            except ValueError as error:  # no best epoch, since none was finite
+                if _is_finite(net):
+                    raise
+                raise ValueError(divergence(self)) from error
         finally:
             net.callbacks_ = kept
         self.history_ = net.history
         self.n_iter_ = len(net.history)
         self.loss_curve_ = list(net.history[:, "train_loss"])
-        if not all(bool(p.isfinite().all()) for p in net.module_.parameters()):
+        if not _is_finite(net):
             raise ValueError(divergence(self))
 
     # Prediction ---------------------------------------------------------------------------------
@@ -406,7 +455,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
         logits = self._logits(X)
-        return self._head.scores(logits, self._net_gamma()).numpy()
+        return check_outputs(self._head.scores(logits, self._net_gamma()).numpy())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -437,7 +486,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             In the order of ``classes_``; the rows sum to one unless they are labels.
         """
         logits, gamma = self._logits(X), self._net_gamma()
-        return self._head.probabilities(logits, gamma, self.alpha_, self.proba).numpy()
+        return check_outputs(
+            self._head.probabilities(logits, gamma, self.alpha_, self.proba).numpy()
+        )
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Natural logarithm of :meth:`predict_proba`.
@@ -456,8 +507,17 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "net_")
-        return self.net_.forward(check_X(self, X))
+        X = check_X(self, X)
+        if self.module is None:
+            return self.net_.forward(X)
+        with seeded(getattr(self.net_, "random_state", None), PREDICTION):  # it may draw
+            logits = self.net_.forward(X)
+        return logits[0] if isinstance(logits, tuple) else logits
 
     def _net_gamma(self) -> Any:
         gamma = self.net_.criterion_.gamma
         return gamma.cpu() if isinstance(gamma, torch.Tensor) else gamma
+
+
+def _is_finite(net: FocalNet) -> bool:
+    return all(bool(p.isfinite().all()) for p in net.module_.parameters())

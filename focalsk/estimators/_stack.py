@@ -29,6 +29,7 @@ from focalsk.estimators._building import (
     net_params,
 )
 from focalsk.estimators._classifier import FocalNetClassifier
+from focalsk.estimators._monitor import Monitor
 from focalsk.estimators._target_coding import Head, Samples
 from focalsk.estimators._validation import read_samples
 from focalsk.nets import (
@@ -277,13 +278,18 @@ class Stack:
         if first.early_stopping:
             parts = [head.dataset(stream[0].valid) for stream in self.streams]
             valid = StackDataset(parts, train.seeds)
-            self.net.callbacks_.append(
-                ("best_epoch", BestEpoch(self._monitor(), first.n_iter_no_change, first.tol))
-            )
+            stopper = BestEpoch(self._monitor(), first.n_iter_no_change, first.tol)
+            self.net.callbacks_.append(("best_epoch", stopper))
         self.net.notify("on_train_begin", X=None, y=None)
         self.net.fit_loop(train, epochs=first.max_epochs, valid=valid)
-        self.net.notify("on_train_end", X=None, y=None)
+        try:
+            self.net.notify("on_train_end", X=None, y=None)
+        except ValueError:  # no net had a score
+            if not self.diverged().all():
+                raise
         self.net.callbacks_ = []
+        if first.early_stopping and (stopper.without_score_ & ~self.diverged()).any():
+            raise ValueError(f"The 'monitor' {first.monitor!r} gave no number for some nets.")
         return self
 
     def _monitor(self) -> Callable[[FocalNet], Any]:
@@ -293,7 +299,7 @@ class Stack:
 
         def scores(net: FocalNet) -> list[float]:
             return [
-                task.fold.head.scorer(monitor, task.valid)(classifier)
+                Monitor(monitor, task.fold.head, task.valid)(classifier)
                 for s, stream in enumerate(self.streams)
                 for task, classifier in zip(
                     stream, self.classifiers(s, stream[0].valid.X), strict=True

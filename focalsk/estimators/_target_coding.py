@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch.nn import functional as F
 
@@ -167,13 +165,6 @@ class Head:
     def dataset(self, samples: Samples) -> ArrayDataset:
         """What a net trains on."""
         return ArrayDataset(samples.X, self.targets(samples.codes), samples.weight)
-
-    def scorer(self, scoring: Any, samples: Samples) -> Callable[[Any], float]:
-        """A function of an estimator: its score on coded samples, by scikit-learn's scorer."""
-        score = get_scorer(scoring)
-        y = samples.codes if self.multilabel else self.classes[samples.codes]
-        kwargs = {} if samples.weight is None else {"sample_weight": samples.weight}
-        return lambda estimator: score(estimator, samples.X, y, **kwargs)
 
     # On the way out -----------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from torch import nn
 from focalsk import FocalLoss, FocalNetClassifier, SigmoidFocalLoss
 from focalsk.estimators._building import (
     OneVersusRestLoss,
-    divergence,
     find_device,
     make_criterion,
     make_net,
@@ -17,6 +16,7 @@ from focalsk.estimators._building import (
     module_params,
     optimizer_params,
 )
+from focalsk.estimators._outcome import divergence
 from focalsk.estimators._target_coding import Head
 
 X = np.random.default_rng(0).normal(size=(12, 4))
