@@ -64,7 +64,15 @@ def make_net(estimator: Any, X: Any, n_outputs: int, criterion: Any) -> FocalNet
 
 
 # What the net is made from, and whether it can be changed once it is.
-_FIXED = ("hidden_layer_sizes", "module", "module_params", "optimizer", "device", "compile", "output")
+_FIXED = (
+    "hidden_layer_sizes",
+    "module",
+    "module_params",
+    "optimizer",
+    "device",
+    "compile",
+    "output",
+)
 _CHANGEABLE = (
     "lr", "weight_decay", "batch_size", "optimizer_params", "dropout", "callbacks", "verbose",
 )  # fmt: skip
@@ -222,7 +230,13 @@ def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, 
                 "module_params are for a module class or factory. Got an instance of "
                 f"{type(module).__name__} as 'module' and {given!r} as 'module_params'."
             )
-        return {"module": copy.deepcopy(module)}
+        try:
+            return {"module": copy.deepcopy(module)}
+        except Exception as error:  # lazy buffers, say
+            raise ValueError(
+                f"The 'module' {type(module).__name__} cannot be copied; pass its class or a "
+                f"factory instead: {error}"
+            ) from error
     if module is None:
         module = FocalMLP
         sizes = estimator.hidden_layer_sizes
@@ -299,8 +313,8 @@ def _try_module(net: FocalNet, X: Any, n_outputs: int) -> None:
         hint = ""
         if X.ndim == 3:
             hint = (
-                f". n_features is X.shape[1], here {X.shape[1]}; if the module wants images with an "
-                "axis of channels, pass X[:, None]"
+                f". n_features is X.shape[1], here {X.shape[1]}; if the module wants images with "
+                "an axis of channels, pass X[:, None]"
             )
         raise ValueError(
             f"The 'module' {name} failed on samples of shape {X.shape}: {error}{hint}"

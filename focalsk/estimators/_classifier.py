@@ -269,6 +269,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     net_: Any  # FocalNet
     history_: Any
     loss_curve_: list[float]
+    validation_scores_: list[float] | None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -316,7 +317,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             self.best_loss_ = min(self.loss_curve_)
         else:
             self._train_until_best(head, samples)
-        warn_if_idle(self, before, samples.X, stacklevel=5)
+        warn_if_idle(self, before, continuing, samples.X, stacklevel=5)
 
     def _train_until_best(self, head: Head, samples: Samples) -> None:
         held_out = head.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
@@ -376,7 +377,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self._start(head, samples, head.count(samples.codes, samples.weight) + seen, continuing)
         before = trace(self.net_.module_)
         self._train(samples, epochs=1)
-        warn_if_idle(self, before, stacklevel=5)
+        warn_if_idle(self, before, continuing, stacklevel=5)
 
     def _start(
         self, head: Head, samples: Samples, counts: NDArray[np.float64], continuing: bool

@@ -61,7 +61,7 @@ class Monitor:
             values = np.asarray(score, dtype=np.float64)
         except (TypeError, ValueError):
             values = np.empty(0)
-        if isinstance(score, str) or values.size != 1:
+        if score is None or isinstance(score, str) or values.size != 1:
             raise ValueError(self._said(f"must give a number. Got {score!r} instead."))
         return float(values.reshape(()))
 

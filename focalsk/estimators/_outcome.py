@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from focalsk.nets import PREDICTION, seeded
+
 __all__ = ["check_outputs", "divergence", "trace", "unchanged_on_failure", "warn_if_idle"]
 
 # How many samples are asked whether the net tells any of them from the others.
@@ -78,7 +80,11 @@ def trace(module: torch.nn.Module) -> list[tuple[float, float]]:
 
 
 def warn_if_idle(
-    estimator: Any, before: list[tuple[float, float]], X: Any = None, stacklevel: int = 4
+    estimator: Any,
+    before: list[tuple[float, float]],
+    continuing: bool,
+    X: Any = None,
+    stacklevel: int = 2,
 ) -> None:
     """Warn if training has moved nothing, has overflowed, or tells no sample from another.
 
@@ -88,12 +94,14 @@ def warn_if_idle(
         Just trained.
     before : list of pairs
         The :func:`trace` of its module before.
+    continuing : bool
+        Whether an earlier training may have left nothing to learn.
     X : array or CSR matrix, default=None
         Samples to ask the net about; None asks about none.
     """
     net: Any = estimator.net_
     loss = net.history[-1]["train_loss"]
-    if before and before == trace(net.module_) and (loss != 0 or len(net.history) == 1):
+    if before and before == trace(net.module_) and (loss != 0 or not continuing):
         problem = "no weight has changed: its gradients are too large or too small for a step"
     elif not np.isfinite(loss):
         problem = f"its loss became {loss}"
@@ -129,7 +137,8 @@ def _answers_alike(net: Any, X: Any) -> bool:
     dense = asked.toarray() if hasattr(asked, "toarray") else asked
     if (dense == dense[:1]).all():
         return False
-    logits = net.forward(asked)
+    with seeded(net.random_state, PREDICTION):  # a module of the user's may draw
+        logits = net.forward(asked)
     logits = logits[0] if isinstance(logits, tuple) else logits
     spread = (logits - logits[:1]).abs().max()
     return bool(spread <= 1e-6 * logits.abs().max())

@@ -63,9 +63,9 @@ def check_no_missing(values: Any, name: str) -> None:
     if values is None or sparse.issparse(values):
         return
     if not isinstance(values, np.ndarray) and callable(getattr(values, "isna", None)):
-        missing = np.asarray(values.isna()).any()  # pandas
+        missing = bool(np.asarray(values.isna()).any())  # pandas
     elif not isinstance(values, np.ndarray) and callable(getattr(values, "is_null", None)):
-        missing = values.is_null().any()  # polars
+        missing = bool(values.is_null().any())  # polars
     else:
         if not isinstance(values, np.ndarray):
             try:
@@ -73,7 +73,7 @@ def check_no_missing(values: Any, name: str) -> None:
             except ValueError:  # ragged
                 return
         if values.dtype.kind == "f":
-            missing = np.isnan(values).any()
+            missing = bool(np.isnan(values).any())
         else:
             missing = values.dtype.kind == "O" and any(map(_is_missing, values.flat))
     if missing:

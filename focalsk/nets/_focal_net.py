@@ -150,6 +150,8 @@ class FocalNet(NeuralNetClassifier):
     """
 
     _stop: type[BaseException] = KeyboardInterrupt  # how skorch's callbacks ask to stop
+    criterion: Any
+    criterion_: Any
 
     def __init__(
         self,
@@ -367,7 +369,9 @@ class FocalNet(NeuralNetClassifier):
         """
         return super().fit(X, y, **fit_params)
 
-    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> FocalNet:
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
+    ) -> FocalNet:
         """Train on, without initializing a net that is: see :meth:`fit_loop`.
 
         Parameters
@@ -543,8 +547,8 @@ class FocalNet(NeuralNetClassifier):
         given = {} if weight is None else {"weight": weight}
         if given and not takes_weight(self.get_loss):
             raise TypeError(
-                f"sample_weight needs a get_loss that takes 'weight'; that of {type(self).__name__} "
-                "does not."
+                "sample_weight needs a get_loss that takes 'weight'; that of "
+                f"{type(self).__name__} does not."
             )
         loss = self.get_loss(y_pred, yi, X=Xi, training=training, **given)
         return {"loss": loss, "y_pred": y_pred}
@@ -666,7 +670,7 @@ class FocalNet(NeuralNetClassifier):
         return isinstance(self._focal(), SigmoidFocalLoss)
 
     def trim_for_prediction(self) -> None:
-        """Drop what only training needs, as skorch does; a focal loss stays: it has the posterior."""
+        """Drop what only training needs, as skorch does; a focal loss stays for the posterior."""
         kept = self.criterion, getattr(self, "criterion_", None)
         focal = self._focal() is not None
         super().trim_for_prediction()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn import get_config
 from sklearn.utils.metadata_routing import process_routing
 from skorch import NeuralNet
 from skorch.callbacks import (
@@ -20,7 +21,6 @@ from skorch.callbacks import (
     TrainEndCheckpoint,
 )
 from skorch.dataset import Dataset, unpack_data
-from sklearn import get_config
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -117,7 +117,7 @@ def first_output(output: Any) -> Any:
 
 
 class WeightedDataset(Dataset):
-    """skorch's Dataset of dicts or lists of inputs, with a weight third in each sample."""
+    """A Dataset of skorch's with dicts or lists of inputs, with a weight third in each sample."""
 
     def __init__(self, X: Any, y: Any, sample_weight: Any) -> None:
         super().__init__(X, y)
@@ -134,7 +134,7 @@ class WeightedDataset(Dataset):
 
 
 def as_plain_dataset(X: Any, y: Any) -> Dataset:
-    """skorch's own Dataset, for a dict or list of inputs."""
+    """The Dataset of skorch itself, for a dict or list of inputs."""
     return Dataset(X, y)
 
 

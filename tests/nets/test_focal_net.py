@@ -18,7 +18,7 @@ from skorch.callbacks import (
     LRScheduler,
     TrainEndCheckpoint,
 )
-from skorch.dataset import Dataset, ValidSplit
+from skorch.dataset import ValidSplit
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
