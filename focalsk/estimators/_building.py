@@ -131,6 +131,8 @@ def _same(name: str, a: Any, b: Any) -> bool:
         return True
     if name == "hidden_layer_sizes":
         return np.array_equal(np.atleast_1d(a), np.atleast_1d(b))
+    if name == "device":
+        return find_device(a) == find_device(b)
     if isinstance(a, torch.nn.Module) or isinstance(b, torch.nn.Module):
         return joblib.hash(_weights_of(a)) == joblib.hash(_weights_of(b))
     try:

@@ -29,6 +29,7 @@ from focalsk.estimators._monitor import Monitor
 from focalsk.estimators._outcome import (
     check_outputs,
     divergence,
+    is_finite,
     trace,
     unchanged_on_failure,
     warn_if_idle,
@@ -404,7 +405,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         judged.__dict__.pop("feature_names_in_", None)
         monitor = Monitor(self.monitor, self._head, valid)
         monitor.check(judged)
-        return lambda net: monitor(judged)
+        return lambda net: monitor(judged) if is_finite(net.module_) else np.nan
 
     def _train(
         self,
@@ -424,18 +425,17 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         try:
             net.notify("on_train_begin", X=samples.X, y=samples.codes)
             net.fit_loop(dataset, epochs=epochs, valid=valid)
-            try:
-                net.notify("on_train_end", X=samples.X, y=samples.codes)
-            except ValueError as error:  # no best epoch, since none was finite
-                if _is_finite(net):
-                    raise
-                raise ValueError(divergence(self)) from error
+            net.notify("on_train_end", X=samples.X, y=samples.codes)
+        except ValueError as error:  # no best epoch, say, since none was finite
+            if is_finite(net.module_):
+                raise
+            raise ValueError(divergence(self)) from error
         finally:
             net.callbacks_ = kept
         self.history_ = net.history
         self.n_iter_ = len(net.history)
         self.loss_curve_ = list(net.history[:, "train_loss"])
-        if not _is_finite(net):
+        if not is_finite(net.module_):
             raise ValueError(divergence(self))
 
     # Prediction ---------------------------------------------------------------------------------
@@ -518,7 +518,3 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     def _net_gamma(self) -> Any:
         gamma = self.net_.criterion_.gamma
         return gamma.cpu() if isinstance(gamma, torch.Tensor) else gamma
-
-
-def _is_finite(net: FocalNet) -> bool:
-    return all(bool(p.isfinite().all()) for p in net.module_.parameters())

@@ -14,7 +14,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from focalsk.nets import PREDICTION, seeded
 
-__all__ = ["check_outputs", "divergence", "trace", "unchanged_on_failure", "warn_if_idle"]
+__all__ = [
+    "check_outputs",
+    "divergence",
+    "is_finite",
+    "trace",
+    "unchanged_on_failure",
+    "warn_if_idle",
+]
 
 # How many samples are asked whether the net tells any of them from the others.
 _N_ASKED = 32
@@ -59,6 +66,11 @@ def divergence(estimator: Any) -> str:
         f"Training diverged: weights of {estimator!r} became infinite or NaN. Lower 'lr', now "
         f"{estimator.lr}, or scale the features."
     )
+
+
+def is_finite(module: torch.nn.Module) -> bool:
+    """Whether all weights are numbers."""
+    return all(bool(p.isfinite().all()) for p in module.parameters())
 
 
 def check_outputs(values: np.ndarray) -> np.ndarray:

@@ -297,13 +297,16 @@ class Stack:
         if monitor == "loss":
             return lambda net: -np.asarray(net.history[-1]["valid_loss"])
 
+        monitors = [
+            Monitor(monitor, stream[0].fold.head, stream[0].valid) for stream in self.streams
+        ]
+
         def scores(net: FocalNet) -> list[float]:
+            diverged = iter(self.diverged())
             return [
-                Monitor(monitor, task.fold.head, task.valid)(classifier)
+                np.nan if next(diverged) else monitors[s](classifier)
                 for s, stream in enumerate(self.streams)
-                for task, classifier in zip(
-                    stream, self.classifiers(s, stream[0].valid.X), strict=True
-                )
+                for classifier in self.classifiers(s, stream[0].valid.X)
             ]
 
         return scores

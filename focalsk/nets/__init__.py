@@ -8,6 +8,8 @@ What is in the room, from the bottom up:
 - ``_manual_step``, ``_adam``: a training step without autograd's tape, of one net or of many.
 - ``_best_epoch``: early stopping, of one net or of many side by side.
 - ``_skorch``: what FocalNet has to know of skorch's callbacks, criteria and batches.
+- ``_answers``: what logits say, by the loss of the training.
+- ``_array_net``: a skorch net over classes that takes arrays.
 - ``_focal_net``: FocalNet, the skorch net.
 - ``_stack_net``: FocalNet for a stack of nets.
 

@@ -9,49 +9,33 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer
 from skorch.dataset import get_len
 from skorch.utils import is_dataset, to_device
-from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import IterableDataset, Subset
 
-from focalsk.losses import (
-    FocalLoss,
-    SigmoidFocalLoss,
-    focal_posterior,
-    focal_scores,
-    sigmoid_focal_posterior,
-    sigmoid_focal_scores,
-)
+from focalsk.losses import FocalLoss
 from focalsk.nets._adam import quick_step
+from focalsk.nets._array_net import EVALUATION_VALUES, ArrayNet
 from focalsk.nets._batches import EPOCH, WEIGHTS, ArrayDataset, Batches, as_tensor, seeded
 from focalsk.nets._manual_step import manual_step, plain_forward
 from focalsk.nets._skorch import (
     LazyPrintLog,
     WeightedDataset,
-    as_plain_dataset,
     explain_batch_of_one,
     explain_no_validation,
     first_output,
     has_batch_hooks,
-    is_ours,
     is_several_inputs,
     notice_probabilities,
     parts_of,
     routed_split_params,
-    smallest_batch,
     takes_weight,
 )
 
 __all__ = ["FocalNet"]
 
-# Values in one evaluation batch: large enough to make the cost per call vanish, small enough for
-# its activations to stay in a processor's cache.
-_EVALUATION_VALUES = 2**19
 
-
-class FocalNet(NeuralNetClassifier):
+class FocalNet(ArrayNet):
     """Train any module with focal loss, the skorch way.
 
     A :class:`skorch.NeuralNetClassifier` whose criterion is a focal loss: callbacks, history,
@@ -150,8 +134,6 @@ class FocalNet(NeuralNetClassifier):
     """
 
     _stop: type[BaseException] = KeyboardInterrupt  # how skorch's callbacks ask to stop
-    criterion: Any
-    criterion_: Any
 
     def __init__(
         self,
@@ -200,90 +182,6 @@ class FocalNet(NeuralNetClassifier):
         if self.dtype is not None:
             self.module_.to(self.dtype)
         return self
-
-    def get_dataset(self, X: Any, y: Any = None) -> Any:
-        """An :class:`ArrayDataset`; skorch's Dataset for a dict or list of several inputs."""
-        if self.dataset is not ArrayDataset or is_dataset(X):
-            return super().get_dataset(X, y)
-        if is_several_inputs(X):
-            return as_plain_dataset(X, y)
-        if isinstance(X, (list, tuple)):
-            raise TypeError(
-                "X must be an array, a tensor, a sparse matrix, a torch Dataset, or a dict or list "
-                f"of arrays for a module of several inputs. Got a {type(X).__name__} instead."
-            )
-        return super().get_dataset(X, y)
-
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Batches over an :class:`ArrayDataset`; a torch DataLoader over any other dataset."""
-        side = "iterator_train" if training else "iterator_valid"
-        kwargs = self.get_params_for(side)
-        batch_size = int(kwargs.pop("batch_size", self.batch_size))
-        if batch_size == -1:
-            batch_size = max(1, len(dataset) // (self._process()[1] if training else 1))
-        if getattr(self, side) is not Batches:
-            return getattr(self, side)(dataset, batch_size=batch_size, **kwargs)
-        ours = dataset.dataset if isinstance(dataset, Subset) else dataset
-        if not isinstance(ours, ArrayDataset):
-            if not isinstance(dataset, IterableDataset):
-                kwargs.setdefault("shuffle", training)
-            return torch.utils.data.DataLoader(dataset, batch_size=batch_size, **kwargs)
-        if not training:
-            width = max(1, int(np.prod(ours.X.shape[1:])))
-            batch_size = max(batch_size, _EVALUATION_VALUES // width)
-        if unknown := sorted(kwargs.keys() - {"shuffle", "smallest"}):
-            raise TypeError(
-                f"{side}__{unknown[0]} is for torch's DataLoader: pass {side}=DataLoader with it."
-            )
-        kwargs.setdefault("shuffle", training)
-        module = getattr(self, "module_", None)
-        if training and module is not None:
-            kwargs.setdefault("smallest", smallest_batch(module))
-        return Batches(
-            dataset,
-            batch_size=batch_size,
-            device=self.device or self._module_device(),
-            dtype=self._module_dtype(),
-            seed=self.random_state,
-            process=self._process() if training else (0, 1),
-            accepts_sparse=self._accepts_sparse(),
-            **kwargs,
-        )
-
-    def _process(self) -> tuple[int, int]:
-        """Rank and number of the processes that train a DistributedDataParallel module."""
-        module = getattr(self, "module_", None)
-        if not isinstance(module, DistributedDataParallel):
-            return 0, 1
-        return module.process_group.rank(), module.process_group.size()
-
-    def _accepts_sparse(self) -> bool:
-        # Not inherited: the forward of a subclass may do with its input what a CSR tensor cannot.
-        return vars(type(getattr(self, "module_", None))).get("accepts_sparse", False)
-
-    def _parameters(self) -> Iterator[torch.Tensor]:
-        module = getattr(self, "module_", None)
-        return iter(()) if module is None else module.parameters()
-
-    def _module_device(self) -> torch.device:  # where somebody else has put it
-        return next((p.device for p in self._parameters()), torch.device("cpu"))
-
-    def _module_dtype(self) -> torch.dtype | None:
-        return next((p.dtype for p in self._parameters() if p.is_floating_point()), None)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # skorch pickles what may lie on CUDA by itself, within the pickle, where a pickler for
-        # classes of a notebook (cloudpickle) cannot see it.
-        on_cpu = all(p.device.type == "cpu" for p in self._parameters())
-        if on_cpu and str(self.device) == "cpu":
-            return self.__dict__.copy()
-        return super().__getstate__()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "__cuda_dependent_attributes__" in state:
-            super().__setstate__(state)
-        else:
-            self.__dict__.update(state)
 
     # Training -----------------------------------------------------------------------------------
 
@@ -395,26 +293,6 @@ class FocalNet(NeuralNetClassifier):
             )
         return self
 
-    def check_data(self, X: Any, y: Any) -> None:
-        """Refuse samples without targets, unless `get_loss` is a subclass's."""
-        if y is None and not is_dataset(X) and is_ours(self, "get_loss", "get_dataset"):
-            raise ValueError(
-                "y must be given, unless X is a Dataset that has the targets. Got y=None."
-            )
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """What the columns of `predict_proba` stand for: class indices, or `classes` if given."""
-        if getattr(self, "classes", None) is not None:
-            return super().classes_
-        n_classes = self.__dict__.get("n_classes_")
-        if n_classes is None:
-            raise AttributeError(
-                f"{type(self).__name__} knows its classes_ once it is trained, or from the "
-                "parameter 'classes'."
-            )
-        return np.arange(n_classes)
-
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
     ) -> None:
@@ -523,7 +401,7 @@ class FocalNet(NeuralNetClassifier):
     def forward_iter(self, X: Any, training: bool = False, device: str = "cpu") -> Iterator[Any]:
         methods = ("get_dataset", "get_iterator")
         usual = self.dataset is ArrayDataset and self.iterator_valid is Batches
-        few = isinstance(X, np.ndarray) and X.size <= _EVALUATION_VALUES and X.dtype.kind == "f"
+        few = isinstance(X, np.ndarray) and X.size <= EVALUATION_VALUES and X.dtype.kind == "f"
         if training or not (usual and few and self._has_own(*methods)):
             yield from super().forward_iter(X, training=training, device=device)
             return
@@ -588,99 +466,7 @@ class FocalNet(NeuralNetClassifier):
             )
         return criterion(y_pred, y_true.to(y_pred.device), weight=weight.to(y_pred.device))
 
-    def _focal(self) -> FocalLoss | SigmoidFocalLoss | None:
-        """The criterion if it is a focal loss, whatever torch.compile has wrapped it in."""
-        criterion = getattr(self, "criterion_", None)
-        criterion = getattr(criterion, "_orig_mod", criterion)
-        return criterion if isinstance(criterion, (FocalLoss, SigmoidFocalLoss)) else None
-
     def _set_training(self, training: bool = True) -> None:
         parts = (getattr(self, name, None) for name in ("module_", "criterion_"))
         if any(getattr(part, "training", None) is not training for part in parts):
             super()._set_training(training)
-
-    # Prediction ---------------------------------------------------------------------------------
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the data: the posterior behind gamma and alpha.
-
-        Parameters
-        ----------
-        X : samples, as for ``fit``.
-
-        Returns
-        -------
-        ndarray of the logits' shape; (n_samples, 2) for one sigmoid logit per sample
-            Softmax criterion, one sigmoid logit: rows sum to one. Several sigmoid logits:
-            probability of each label. With another criterion or `predict_nonlinearity`: what
-            skorch gives.
-
-        Raises
-        ------
-        ValueError
-            If the module gives NaN.
-        """
-        if self.predict_nonlinearity != "auto" or self._focal() is None:
-            return super().predict_proba(X)
-        return self._posterior(self._logits(X)).numpy()
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Decisions under the class weights: class indices, or 0/1 of each label.
-
-        Parameters
-        ----------
-        X : samples, as for ``fit``.
-
-        Returns
-        -------
-        ndarray of int64
-            Of shape (n_samples,), or of the logits' shape for several sigmoid logits. With another
-            criterion or `predict_nonlinearity`: the most probable class.
-        """
-        loss = self._focal()
-        if self.predict_nonlinearity != "auto" or loss is None:
-            return super().predict(X)
-        logits, gamma = self._logits(X), _cpu(loss.gamma)
-        if self._is_sigmoid():
-            labels = (sigmoid_focal_scores(logits, gamma) > 0).to(torch.int64).numpy()
-            return labels.reshape(len(labels)) if _is_one_logit(logits) else labels
-        return focal_scores(logits, gamma, dim=1).argmax(dim=1).numpy()
-
-    def _logits(self, X: Any) -> torch.Tensor:
-        logits: torch.Tensor = first_output(self.forward(X))
-        if logits.isnan().any():
-            raise ValueError(
-                f"{type(self.module_).__name__} gives NaN for some samples: its weights or X are "
-                "not finite, or too large for its floating point type."
-            )
-        return logits
-
-    def _posterior(self, logits: torch.Tensor) -> torch.Tensor:
-        loss: Any = self._focal()
-        gamma, alpha = _cpu(loss.gamma), _cpu(loss.alpha)
-        if not self._is_sigmoid():
-            return focal_posterior(logits, gamma, alpha, dim=1)
-        posterior = sigmoid_focal_posterior(logits, gamma, alpha)
-        if not _is_one_logit(logits):
-            return posterior
-        posterior = posterior.reshape(len(posterior))
-        return torch.stack([1 - posterior, posterior], dim=1)
-
-    def _is_sigmoid(self) -> bool:
-        return isinstance(self._focal(), SigmoidFocalLoss)
-
-    def trim_for_prediction(self) -> None:
-        """Drop what only training needs, as skorch does; a focal loss stays for the posterior."""
-        kept = self.criterion, getattr(self, "criterion_", None)
-        focal = self._focal() is not None
-        super().trim_for_prediction()
-        if focal:
-            self.criterion, self.criterion_ = kept
-
-
-def _is_one_logit(logits: torch.Tensor) -> bool:
-    return logits.ndim == 1 or (logits.ndim == 2 and logits.shape[1] == 1)
-
-
-def _cpu(value: Any) -> Any:
-    return value.cpu() if isinstance(value, torch.Tensor) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -162,10 +163,11 @@ def explain_batch_of_one(error: ValueError) -> ValueError:
 
 def explain_no_validation(error: KeyError) -> Exception:
     """The error of a callback that reads what only validation records."""
-    if "valid_" not in str(error):
+    found = re.search(r"valid_\w+", str(error))
+    if found is None:
         return error
     return ValueError(
-        f"A callback reads {error.args[0]!r} of the history, but no validation samples are held "
+        f"A callback reads {found.group()!r} of the history, but no validation samples are held "
         "out. Pass early_stopping=True to FocalNetClassifier, train_split to FocalNet, or let the "
         "callback follow 'train_loss'."
     )
