@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +25,9 @@ __all__ = [
 # How many samples are asked whether the net tells any of them from the others.
 _N_ASKED = 32
 
+# How many weights are compared one by one.
+_N_COMPARED = 2**16
+
 
 @contextlib.contextmanager
 def unchanged_on_failure(estimator: Any, continuing: bool) -> Iterator[None]:
@@ -47,14 +49,26 @@ def unchanged_on_failure(estimator: Any, continuing: bool) -> Iterator[None]:
 
 def _restorer(net: Any) -> Any:
     attributes, n_epochs = vars(net).copy(), len(net.history)
-    weights = {name: value.clone() for name, value in net.module_.state_dict().items()}
-    optimizer = copy.deepcopy(net.optimizer_.state_dict())
+    module, optimizer = net.module_, net.optimizer_
+    tensors = [*module.parameters(), *module.buffers()]
+    values = [tensor.detach().clone() for tensor in tensors]
+    groups = [dict(group) for group in optimizer.param_groups]
+    state = {
+        p: {k: v.clone() if isinstance(v, torch.Tensor) else v for k, v in entries.items()}
+        for p, entries in optimizer.state.items()
+    }
 
     def restore() -> None:
         vars(net).clear()
         vars(net).update(attributes)
-        net.module_.load_state_dict(weights)
-        net.optimizer_.load_state_dict(optimizer)
+        with torch.no_grad():
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor.copy_(value)
+        for group, earlier in zip(optimizer.param_groups, groups, strict=True):
+            group.clear()
+            group.update(earlier)
+        optimizer.state.clear()
+        optimizer.state.update(state)
         del net.history[n_epochs:]
 
     return restore
@@ -83,17 +97,18 @@ def check_outputs(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def trace(module: torch.nn.Module) -> list[tuple[float, float]]:
-    """Two sums over each trained parameter, which tell whether it has changed."""
+def trace(module: torch.nn.Module) -> torch.Tensor:
+    """What tells whether a module's trained parameters have changed: they, or sums of many."""
     with torch.no_grad():
-        trained = [p for p in module.parameters() if p.requires_grad]
-        sums = [torch.stack([p.sum(), p.abs().sum()]) for p in trained]
-        return [tuple(pair) for pair in torch.stack(sums).tolist()] if sums else []
+        trained = [p.detach() for p in module.parameters() if p.requires_grad]
+        if sum(p.numel() for p in trained) > _N_COMPARED:
+            trained = [torch.stack([p.sum(), p.abs().sum()]) for p in trained]
+        return torch.cat([p.flatten() for p in trained]) if trained else torch.empty(0)
 
 
 def warn_if_idle(
     estimator: Any,
-    before: list[tuple[float, float]],
+    before: torch.Tensor,
     continuing: bool,
     X: Any = None,
     stacklevel: int = 2,
@@ -104,7 +119,7 @@ def warn_if_idle(
     ----------
     estimator : FocalNetClassifier
         Just trained.
-    before : list of pairs
+    before : Tensor
         The :func:`trace` of its module before.
     continuing : bool
         Whether an earlier training may have left nothing to learn.
@@ -113,7 +128,8 @@ def warn_if_idle(
     """
     net: Any = estimator.net_
     loss = net.history[-1]["train_loss"]
-    if before and before == trace(net.module_) and (loss != 0 or not continuing):
+    same = torch.equal(before, trace(net.module_))
+    if len(before) and same and (loss != 0 or not continuing):
         problem = "no weight has changed: its gradients are too large or too small for a step"
     elif not np.isfinite(loss):
         problem = f"its loss became {loss}"
@@ -140,6 +156,8 @@ def _overflowed(net: Any) -> bool:
         for value in state.values()
         if isinstance(value, torch.Tensor) and value.is_floating_point()
     ]
+    if sum(value.numel() for value in states) <= _N_COMPARED:  # in one go
+        states = [torch.cat([value.flatten().double().cpu() for value in states])] if states else []
     return any(not bool(value.isfinite().all()) for value in states)
 
 

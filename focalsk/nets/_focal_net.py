@@ -333,7 +333,8 @@ class FocalNet(ArrayNet):
             notice_probabilities(self.module_, y_pred.detach(), self._is_sigmoid())
 
     def _n_samples(self, batch: Any) -> Any:
-        return get_len(parts_of(batch)[0])
+        X, y, _ = parts_of(batch)
+        return len(y) if isinstance(y, torch.Tensor) and y.ndim else get_len(X)
 
     def _record_loss(self, name: str, losses: list[torch.Tensor], sizes: list[Any]) -> None:
         loss = torch.stack(losses)
@@ -410,7 +411,8 @@ class FocalNet(ArrayNet):
         yield to_device(self.evaluation_step((batch, None)), device=device)
 
     def evaluation_step(self, batch: Any, training: bool = False) -> torch.Tensor:
-        self.check_is_fitted()
+        if getattr(self, "module_", None) is None:
+            self.check_is_fitted()
         if not training and self._has_own("infer"):
             logits = plain_forward(self.module_, batch[0])
             if logits is not None:
