@@ -22,6 +22,7 @@ from focalsk.nets import FIRST_BATCH, FocalMLP, FocalNet, seeded
 
 __all__ = [
     "OPTIMIZERS",
+    "as_gamma",
     "continue_net",
     "find_optimizer",
     "made_from",
@@ -186,6 +187,12 @@ def make_criterion(
         loss = OneVersusRestLoss
     tensor = None if weights is None else torch.as_tensor(weights)
     return alpha, loss(_check_gamma(estimator.gamma, head), tensor)
+
+
+def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
+    """The gamma of a loss, as a float or an array (n_outputs,)."""
+    gamma = criterion.gamma
+    return gamma.numpy(force=True) if isinstance(gamma, torch.Tensor) else gamma
 
 
 def _check_gamma(gamma: Any, head: Head) -> Any:

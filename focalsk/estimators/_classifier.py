@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Subset
 
+from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
 from focalsk.estimators._building import (
     OPTIMIZERS,
+    as_gamma,
     continue_net,
     made_from,
     make_criterion,
@@ -108,13 +109,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     tol : float, default=1e-4
         The least progress.
     monitor : str or callable, default='loss'
-        'loss' of the validation samples, or any scorer of scikit-learn's.
+        'loss' of the validation samples, or any scorer of scikit-learn's. A scorer by name such as
+        'f1' takes the second of two classes for the positive one, unless a class is 1. What cannot
+        score the held-out samples is refused.
     dropout : float, default=0.0
         Probability of zeroing a hidden unit while training, in [0, 1).
     callbacks : list of skorch callbacks, default=None
-        Instances, or pairs (name, instance); they are cloned.
+        Instances, or pairs (name, instance). They are cloned; what cannot be, is used as it is.
     warm_start : bool, default=False
-        `fit` goes on from the previous fit.
+        `fit` goes on from the previous fit. What has been set since counts, but for the network,
+        optimizer and device, which cannot change.
     device : str or torch.device, default='auto'
         'auto' is CUDA where there is some, else the CPU. Networks have the data's floating point
         type on the CPU and float32 elsewhere.
@@ -136,6 +140,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         Their names, if `X` had any.
     alpha_ : ndarray of shape (n_classes,) or (2, n_labels), or None
         Class weights; for labels, where they are absent and where present.
+    gamma_ : float or ndarray of shape (n_outputs,)
+        The focusing parameter of the loss.
     class_count_ : ndarray of shape (n_classes,) or (2, n_labels)
         Summed sample weights of the classes.
     net_ : FocalNet
@@ -281,7 +287,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     # Training -----------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> FocalNetClassifier:
         """Train the network.
 
@@ -329,7 +335,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: Any,
@@ -389,6 +395,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = head.classes
         self.class_count_ = counts
         self.alpha_ = alpha
+        self.gamma_ = as_gamma(criterion)
         if continuing:
             check_range(samples.X, self.net_.dtype)
             continue_net(self, getattr(self, "_made_from", {}), criterion)
@@ -456,7 +463,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
         logits = self._logits(X)
-        return check_outputs(self._head.scores(logits, self._net_gamma()).numpy())
+        return check_outputs(self._head.scores(logits, self.gamma_).numpy())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -486,9 +493,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             In the order of ``classes_``; the rows sum to one unless they are labels.
         """
-        logits, gamma = self._logits(X), self._net_gamma()
+        logits = self._logits(X)
         return check_outputs(
-            self._head.probabilities(logits, gamma, self.alpha_, self.proba).numpy()
+            self._head.probabilities(logits, self.gamma_, self.alpha_, self.proba).numpy()
         )
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
@@ -514,7 +521,3 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         with seeded(getattr(self.net_, "random_state", None), PREDICTION):  # it may draw
             logits = self.net_.forward(X)
         return logits[0] if isinstance(logits, tuple) else logits
-
-    def _net_gamma(self) -> Any:
-        gamma = self.net_.criterion_.gamma
-        return gamma.cpu() if isinstance(gamma, torch.Tensor) else gamma

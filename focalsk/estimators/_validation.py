@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.utils import column_or_1d
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils import check_consistent_length, column_or_1d, get_tags
+from sklearn.utils.validation import _check_y, validate_data
 
+from focalsk._compat._sklearn import check_sample_weight
 from focalsk.estimators._target_coding import Head, Samples
 
 __all__ = ["check_X", "check_X_y", "check_no_missing", "check_range", "read_samples", "weigh"]
@@ -86,11 +87,35 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
+def check_table(estimator: Any, X: Any, y: Any = None, reset: bool = False) -> Any:
+    """A data frame with columns of any kind, and its targets if it is to be trained on."""
+    X = X if hasattr(X, "iloc") else X.to_pandas()
+    X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if not reset:
+        return X
+    check_consistent_length(X, y)
+    return X, check_y(y)
+
+
+def check_y(y: Any) -> Any:
+    """Classes (n,), or label indicators (n, K)."""
+    y = _check_y(y, multi_output=True)
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Some rows of an array, a matrix or a frame; all of them without a copy."""
+    if len(rows) == X.shape[0]:
+        return X
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
 def _rules(estimator: Any) -> dict[str, Any]:
     return {
         "accept_sparse": "csr",
         "dtype": (np.float64, np.float32),
         "allow_nd": estimator.module is not None,  # images and the like are for a user's module
+        "ensure_all_finite": "allow-nan" if get_tags(estimator).input_tags.allow_nan else True,
     }
 
 
@@ -98,7 +123,7 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
     """The samples that have a weight, with the weights checked."""
     if sample_weight is None:
         return Samples(X, codes, None)
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
     samples = Samples(X, codes, weight)
@@ -123,9 +148,5 @@ def read_samples(
         if overflows:
             weight = weight / weight.max()
         samples = samples._replace(weight=weight / weight.mean())
-    if not head.multilabel and len(found := np.unique(samples.codes)) < 2:
-        raise ValueError(
-            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the "
-            f"data contains only one class: {head.classes.tolist()[found[0]]!r}"
-        )
+    head.check_several(samples.codes, estimator)
     return head, samples

@@ -24,7 +24,7 @@ class BestEpoch(Callback):
     plus `tol`; more than `n_iter_no_change` epochs in a row without progress end the training.
     Where the net is a stack of M nets, each stops by itself and has its own best epoch; training
     ends with the last of them. A net of a stack whose score was never a number keeps its last
-    weights; `without_score_` says which.
+    weights, or NaN if it has left; `without_score_` says which.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ class BestEpoch(Callback):
         Epochs without progress that are borne.
     tol : float, default=1e-4
         The least progress.
+    leave : bool, default=False
+        Whether nets that have stopped leave the stack, a StackNet's. Their scores are NaN then.
 
     Attributes
     ----------
@@ -54,11 +56,16 @@ class BestEpoch(Callback):
     """
 
     def __init__(
-        self, score: Callable[[NeuralNet], Any], n_iter_no_change: float = 10, tol: float = 1e-4
+        self,
+        score: Callable[[NeuralNet], Any],
+        n_iter_no_change: float = 10,
+        tol: float = 1e-4,
+        leave: bool = False,
     ) -> None:
         self.score = score
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.leave = leave
 
     def on_train_begin(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         self.scores_: list[np.ndarray] = []
@@ -81,17 +88,33 @@ class BestEpoch(Callback):
         self._running &= self._waited <= self.n_iter_no_change
         if not self._running.any():
             raise StopTraining
+        if self.leave:
+            net.keep(self._running)
 
     def _keep(self, net: NeuralNet, improved: np.ndarray) -> None:
+        in_stack = getattr(net, "in_stack_", None)
         chosen = torch.as_tensor(np.asarray(improved))
+        here = chosen if in_stack is None else chosen[torch.as_tensor(in_stack)]
         for name, value in _state(net).items():
             index = chosen.to(value.device)
-            self.best_state_[name][index] = value[index]
+            self.best_state_[name][index] = value[here.to(value.device)]
 
     def on_train_end(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         # Not even the last weights are the best of anything where nothing was measured; the
         # initial ones, which `best_state_` still holds then, least of all.
         self.without_score_ = np.isneginf(getattr(self, "best_score_", np.array(-np.inf)))
+        if self.leave:
+            for value in self.best_state_.values():
+                if value.is_floating_point():
+                    value[torch.as_tensor(self.without_score_).to(value.device)] = torch.nan
+            net.restore(self.best_state_)
+        else:
+            self._check_scores()
+            self._keep(net, self.without_score_)
+            net.module_.load_state_dict(self.best_state_)
+        del self.best_state_
+
+    def _check_scores(self) -> None:
         if self.scores_ and self.without_score_.all():
             del self.best_state_
             raise ValueError(
@@ -99,9 +122,6 @@ class BestEpoch(Callback):
                 f"{sorted({str(value) for score in self.scores_ for value in score.flat})}: there "
                 "is no best epoch to keep."
             )
-        self._keep(net, self.without_score_)
-        net.module_.load_state_dict(self.best_state_)
-        del self.best_state_
 
 
 def _state(net: NeuralNet) -> dict[str, torch.Tensor]:

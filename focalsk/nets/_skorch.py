@@ -23,7 +23,6 @@ from skorch.callbacks import (
 )
 from skorch.dataset import Dataset, unpack_data
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 __all__ = [
     "LazyPrintLog",
@@ -49,6 +48,8 @@ _STEPS = (
     "train_step", "train_step_single", "validation_step", "get_loss", "get_train_step_accumulator",
     "notify",
 )  # fmt: skip
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 # skorch binds `print` when it is imported; others may replace the builtin later.
 _PRINT = inspect.signature(PrintLog.__init__).parameters["sink"].default
@@ -148,7 +149,7 @@ def is_several_inputs(X: Any) -> bool:
 
 def smallest_batch(module: torch.nn.Module) -> int:
     """Fewest samples a module can train on: BatchNorm needs a variance."""
-    return 2 if any(isinstance(layer, _BatchNorm) for layer in module.modules()) else 1
+    return 2 if any(isinstance(layer, _BATCH_NORMS) for layer in module.modules()) else 1
 
 
 def explain_batch_of_one(error: ValueError) -> ValueError:

@@ -15,7 +15,8 @@ from torch import nn
 from focalsk import FocalGridSearchCV, FocalNetClassifier
 from focalsk.estimators._stack import Fold, Task
 from focalsk.search import _run as module
-from focalsk.search._run import chunk_streams, final, free_memory, last_step, net_bytes
+from focalsk.search._folds import final_estimator, focal_classifier_of
+from focalsk.search._run import chunk_streams, free_memory, net_bytes
 
 X, Y = make_classification(60, 4, n_redundant=0, weights=[0.7], random_state=0)
 
@@ -31,14 +32,14 @@ def make_search(estimator=None, grid=None, **params):
     return FocalGridSearchCV(estimator, grid, **{"cv": 3, "refit": False, **params})
 
 
-def test_final_and_last_step():
+def test_final_and_focal_classifier_of():
     clf, other = make(), LogisticRegression()
-    assert final(clf) is last_step(clf) is clf
-    assert final(make_pipeline(StandardScaler(), clf)) is clf
-    assert last_step(make_imblearn_pipeline(SMOTE(), clf)) is clf
-    assert final(make_pipeline(clf, other)) is other
-    assert last_step(make_pipeline(clf, other)) is None
-    assert last_step(make_pipeline(other, "passthrough")) is None
+    assert final_estimator(clf) is focal_classifier_of(clf) is clf
+    assert final_estimator(make_pipeline(StandardScaler(), clf)) is clf
+    assert focal_classifier_of(make_imblearn_pipeline(SMOTE(), clf)) is clf
+    assert final_estimator(make_pipeline(clf, other)) is other
+    assert focal_classifier_of(make_pipeline(clf, other)) is None
+    assert focal_classifier_of(make_pipeline(other, "passthrough")) is None
 
 
 # --- Shared work ---------------------------------------------------------------------------------
@@ -196,7 +197,7 @@ def names_and_steps(estimator, X, y):
     assert list(estimator.named_steps) == ["dictvectorizer", "focalnetclassifier"]
     assert estimator[0].feature_names_ == ["a", "b"]
     assert set(estimator.classes_) == {0, 1}
-    assert estimator[-1].net_.criterion_.gamma == estimator[-1].gamma
+    assert estimator[-1].gamma_ == estimator[-1].gamma
     return estimator.score(X, y)
 
 
