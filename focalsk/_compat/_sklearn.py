@@ -40,6 +40,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _check_y as check_targets
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "StrOptions",
     "check_method_params",
     "check_sample_weight",
+    "check_targets",
     "fit_and_score",
     "fit_context",
     "has_callbacks",

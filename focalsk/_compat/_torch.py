@@ -74,11 +74,14 @@ def relu_backward_(gradient: Tensor, output: Tensor) -> Tensor:
 
     Public is ``gradient.mul_(output > 0)``, in two passes.
     """
-    try:
-        kernel = torch.ops.aten.threshold_backward.grad_input
-    except AttributeError:
+    if _threshold_backward is None:
         return gradient.mul_(output > 0)
-    return kernel(gradient, output, 0, grad_input=gradient)
+    return _threshold_backward(gradient, output, 0, grad_input=gradient)
+
+
+_threshold_backward = getattr(
+    getattr(torch.ops.aten, "threshold_backward", None), "grad_input", None
+)  # looked up once: that takes as long as a small gradient
 
 
 def is_functorch_active() -> bool:
@@ -98,6 +101,8 @@ def apply_directly(function: Any, *args: Any) -> Any:
 
     The look takes longer than a small loss. Public is `apply`.
     """
-    if hasattr(super(torch.autograd.Function, function), "apply"):
-        return super(torch.autograd.Function, function).apply(*args)
-    return function.apply(*args)
+    try:
+        apply = super(torch.autograd.Function, function).apply
+    except AttributeError:
+        apply = function.apply
+    return apply(*args)

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.utils import check_consistent_length, column_or_1d, get_tags
-from sklearn.utils.validation import _check_y, validate_data
+from sklearn.utils.validation import validate_data
 
-from focalsk._compat._sklearn import check_sample_weight
+from focalsk._compat._sklearn import check_sample_weight, check_targets
 from focalsk.estimators._target_coding import Head, Samples
 
 __all__ = ["check_X", "check_X_y", "check_no_missing", "check_range", "read_samples", "weigh"]
@@ -99,7 +99,7 @@ def check_table(estimator: Any, X: Any, y: Any = None, reset: bool = False) -> A
 
 def check_y(y: Any) -> Any:
     """Classes (n,), or label indicators (n, K)."""
-    y = _check_y(y, multi_output=True)
+    y = check_targets(y, multi_output=True)
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 

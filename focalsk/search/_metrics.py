@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 from sklearn import metrics
 
 from focalsk.estimators import FittedStream, Head
@@ -163,7 +162,7 @@ def _balanced_accuracy(answers: Answers, truth: Truth, method: str) -> Values | 
         return None
     counts = _count(answers, truth)
     recalls = _ratio(counts.hits, counts.true)
-    sure = ((counts.true > 0) | ~counts.present).all(axis=1)
+    sure = np.all((counts.true > 0) | ~counts.present, axis=1)
     n_present = np.count_nonzero(counts.present, axis=1)
     return recalls.sum(axis=1) / n_present, sure
 
@@ -384,7 +383,8 @@ def _of_probabilities(
 
 def _log_losses(one_hot: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
     eps = np.finfo(p.dtype).eps
-    return -xlogy(one_hot, p.clip(eps, 1 - eps)).sum(axis=1)
+    terms = one_hot * np.log(p.clip(eps, 1 - eps))  # clipped: 0 * log(p) is 0
+    return -terms.sum(axis=1)
 
 
 def _brier_scores(one_hot: NDArray[Any], p: NDArray[Any]) -> NDArray[Any]:
