@@ -19,14 +19,32 @@ from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
 from focalsk.estimators._building import (
     OPTIMIZERS,
     as_gamma,
-    divergence,
+    continue_net,
+    made_from,
     make_criterion,
     make_net,
+    net_params,
 )
 from focalsk.estimators._class_weight import SCHEMES
+from focalsk.estimators._monitor import Monitor
+from focalsk.estimators._outcome import (
+    check_outputs,
+    divergence,
+    is_finite,
+    trace,
+    unchanged_on_failure,
+    warn_if_idle,
+)
 from focalsk.estimators._target_coding import Samples, TargetCoding
-from focalsk.estimators._validation import check_X, check_X_y, read_samples, weigh
-from focalsk.nets import ArrayDataset, BestEpoch, FocalNet
+from focalsk.estimators._validation import (
+    check_no_missing,
+    check_range,
+    check_X,
+    check_X_y,
+    read_samples,
+    weigh,
+)
+from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, FocalNet, seeded
 
 __all__ = ["FocalNetClassifier"]
 
@@ -94,13 +112,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     tol : float, default=1e-4
         The least progress.
     monitor : str or callable, default='loss'
-        'loss' of the validation samples, or any scorer of scikit-learn's.
+        'loss' of the validation samples, or any scorer of scikit-learn's. A scorer by name such as
+        'f1' takes the second of two classes for the positive one, unless a class is 1. What cannot
+        score the held-out samples is refused.
     dropout : float, default=0.0
         Probability of zeroing a hidden unit while training, in [0, 1).
     callbacks : list of skorch callbacks, default=None
-        Instances, or pairs (name, instance); they are cloned.
+        Instances, or pairs (name, instance). They are cloned; what cannot be, is used as it is.
     warm_start : bool, default=False
-        `fit` goes on from the previous fit.
+        `fit` goes on from the previous fit. What has been set since counts, but for the network,
+        optimizer and device, which cannot change.
     device : str or torch.device, default='auto'
         'auto' is CUDA where there is some, else the CPU. Networks have the data's floating point
         type on the CPU and float32 elsewhere.
@@ -261,6 +282,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     net_: Any  # FocalNet
     history_: Any
     loss_curve_: list[float]
+    validation_scores_: list[float] | None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -289,6 +311,11 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = self.warm_start and hasattr(self, "net_")
+        with unchanged_on_failure(self, continuing):
+            self._fit(X, y, sample_weight, continuing)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, continuing: bool) -> None:
         head, samples = read_samples(self, X, y, sample_weight, reset=not continuing)
         if continuing and head.classes.tolist() != self.classes_.tolist():
             raise ValueError(
@@ -296,11 +323,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
                 f"Got {head.classes.tolist()} instead."
             )
         self._start(head, samples, head.count(samples.codes, samples.weight), continuing)
+        before = trace(self.net_.module_)
         if not self.early_stopping:
             self._train(samples, self.max_epochs)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
-            return self
+        else:
+            self._train_until_best(head, samples)
+        warn_if_idle(self, before, continuing, samples.X, stacklevel=5)
+
+    def _train_until_best(self, head: TargetCoding, samples: Samples) -> None:
         held_out = head.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
         valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
@@ -308,7 +340,6 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self._train(samples, self.max_epochs, rows, head.dataset(valid), callbacks)
         self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
-        return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -337,6 +368,14 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = hasattr(self, "net_")
+        with unchanged_on_failure(self, continuing):
+            self._partial_fit(X, y, classes, sample_weight, continuing)
+        return self
+
+    def _partial_fit(
+        self, X: Any, y: Any, classes: Any, sample_weight: Any, continuing: bool
+    ) -> None:
+        check_no_missing(classes, "classes")
         X, y = check_X_y(self, X, y, reset=not continuing)
         head = self._head if continuing else TargetCoding.of(y, self.output, classes)
         if not continuing and classes is None and not head.multilabel:
@@ -349,8 +388,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         samples = weigh(X, head.encode(y), sample_weight)
         seen = self.class_count_ if continuing else 0
         self._start(head, samples, head.count(samples.codes, samples.weight) + seen, continuing)
+        before = trace(self.net_.module_)
         self._train(samples, epochs=1)
-        return self
+        warn_if_idle(self, before, continuing, stacklevel=5)
 
     def _start(
         self, head: TargetCoding, samples: Samples, counts: NDArray[np.float64], continuing: bool
@@ -364,9 +404,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.gamma_ = as_gamma(criterion)
         self._smoothing = criterion.label_smoothing
         if continuing:
-            self.net_.criterion_ = criterion.to(self.net_.device)
+            check_range(samples.X, self.net_.dtype)
+            continue_net(self, getattr(self, "_made_from", {}), criterion)
         else:
+            check_range(samples.X, net_params(self, samples.X)["dtype"])
             self.net_ = make_net(self, samples.X, head.n_outputs, criterion)
+            self._made_from = made_from(self)
 
     def _monitor(self, valid: Samples) -> Callable[[FocalNet], float]:
         if self.monitor == "loss":
@@ -374,8 +417,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         # Validated data has no column names to compare with.
         judged = copy.copy(self)
         judged.__dict__.pop("feature_names_in_", None)
-        score = self._head.scorer(self.monitor, valid)
-        return lambda net: score(judged)
+        monitor = Monitor(self.monitor, self._head, valid)
+        monitor.check(judged)
+        return lambda net: monitor(judged) if is_finite(net.module_) else np.nan
 
     def _train(
         self,
@@ -396,12 +440,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             net.notify("on_train_begin", X=samples.X, y=samples.codes)
             net.fit_loop(dataset, epochs=epochs, valid=valid)
             net.notify("on_train_end", X=samples.X, y=samples.codes)
+        except ValueError as error:  # no best epoch, say, since none was finite
+            if is_finite(net.module_):
+                raise
+            raise ValueError(divergence(self)) from error
         finally:
             net.callbacks_ = kept
         self.history_ = net.history
         self.n_iter_ = len(net.history)
         self.loss_curve_ = list(net.history[:, "train_loss"])
-        if not all(bool(p.isfinite().all()) for p in net.module_.parameters()):
+        if not is_finite(net.module_):
             raise ValueError(divergence(self))
 
     # Prediction ---------------------------------------------------------------------------------
@@ -422,7 +470,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
         logits = self._logits(X)
-        return self._head.scores(logits, self.gamma_, self.alpha_, self._smoothing).numpy()
+        scores = self._head.scores(logits, self.gamma_, self.alpha_, self._smoothing)
+        return check_outputs(scores.numpy())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -454,7 +503,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         """
         logits = self._logits(X)
         loss = self.gamma_, self.alpha_, self.proba, self._smoothing
-        return self._head.probabilities(logits, *loss).numpy()
+        return check_outputs(self._head.probabilities(logits, *loss).numpy())
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Natural logarithm of :meth:`predict_proba`.
@@ -473,4 +522,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "net_")
-        return self.net_.forward(check_X(self, X))
+        X = check_X(self, X)
+        if self.module is None:
+            return self.net_.forward(X)
+        with seeded(getattr(self.net_, "random_state", None), PREDICTION):  # it may draw
+            logits = self.net_.forward(X)
+        return logits[0] if isinstance(logits, tuple) else logits

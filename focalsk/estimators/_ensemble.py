@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
-from focalsk.estimators._building import OPTIMIZERS, divergence, make_seed
+from focalsk.estimators._building import OPTIMIZERS, make_seed
 from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._decisions import METRICS, Decision, decide
@@ -30,6 +30,7 @@ from focalsk.estimators._members import (
     stack_of,
     train_members,
 )
+from focalsk.estimators._outcome import divergence
 from focalsk.estimators._posteriors import fit_temperature, posterior_of, with_temperature
 from focalsk.estimators._stack import Fold
 from focalsk.estimators._target_coding import Samples, TargetCoding

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
@@ -11,7 +10,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch.nn import functional as F
 
@@ -21,10 +19,11 @@ from focalsk.losses import (
     OneVersusRestLoss,
     SigmoidFocalLoss,
     focal_posterior,
-    focal_scores,
+    label_scores,
+    one_versus_rest_posterior,
+    one_versus_rest_scores,
     sigmoid_focal_posterior,
-    sigmoid_focal_scores,
-    unsmoothed,
+    softmax_scores,
 )
 from focalsk.nets import ArrayDataset, in_blocks
 
@@ -168,13 +167,6 @@ class TargetCoding(ABC):
         """What a net trains on."""
         return ArrayDataset(samples.X, self.targets(samples.codes), samples.weight)
 
-    def scorer(self, scoring: Any, samples: Samples) -> Callable[[Any], float]:
-        """A function of an estimator: its score on coded samples, by scikit-learn's scorer."""
-        score = get_scorer(scoring)
-        y = samples.codes if self.multilabel else self.classes[samples.codes]
-        kwargs = {} if samples.weight is None else {"sample_weight": samples.weight}
-        return lambda estimator: score(estimator, samples.X, y, **kwargs)
-
     # On the way out -----------------------------------------------------------------------------
 
     def scores(
@@ -265,13 +257,7 @@ class ClassCoding(TargetCoding):
     def _scores(
         self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
     ) -> torch.Tensor:
-        if label_smoothing == 0:
-            scores = focal_scores(self._two_logits(logits), gamma)
-        else:  # smoothing is undone when alpha is, which is put back
-            posterior = self._posterior(logits, gamma, alpha, label_smoothing)
-            scores = _log(posterior)
-            if alpha is not None:
-                scores = scores + _log(torch.as_tensor(alpha, dtype=scores.dtype))
+        scores = softmax_scores(self._two_logits(logits), gamma, alpha, label_smoothing)
         return scores[..., 1] - scores[..., 0] if len(self.classes) == 2 else scores
 
     def _from_scores(self, scores: torch.Tensor) -> torch.Tensor:
@@ -304,23 +290,15 @@ class OneVersusRestCoding(TargetCoding):
     def _scores(
         self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
     ) -> torch.Tensor:
-        scores = sigmoid_focal_scores(logits, gamma)
-        if label_smoothing == 0:
-            return scores
-        return _log_odds(unsmoothed(scores.sigmoid(), label_smoothing))
+        return one_versus_rest_scores(logits, gamma, label_smoothing)
 
     def _from_scores(self, scores: torch.Tensor) -> torch.Tensor:
-        # In logs: far from every class, the sigmoids themselves would all vanish.
         return F.logsigmoid(scores).softmax(dim=-1)
 
     def _posterior(
         self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
     ) -> torch.Tensor:
-        log_p = F.logsigmoid(self._scores(logits, gamma, None, label_smoothing))
-        if alpha is not None:
-            alpha = torch.as_tensor(alpha, dtype=log_p.dtype)
-            log_p = torch.where(alpha > 0, log_p - alpha.log(), -torch.inf)
-        return log_p.softmax(dim=-1)
+        return one_versus_rest_posterior(logits, gamma, alpha, label_smoothing)
 
 
 @dataclass(frozen=True)
@@ -373,13 +351,7 @@ class LabelCoding(TargetCoding):
     def _scores(
         self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
     ) -> torch.Tensor:
-        if label_smoothing == 0:
-            return sigmoid_focal_scores(logits, gamma)
-        scores = _log_odds(self._posterior(logits, gamma, alpha, label_smoothing))
-        if alpha is not None:
-            negative, positive = torch.as_tensor(alpha, dtype=scores.dtype)
-            scores = scores + _log(positive) - _log(negative)
-        return scores
+        return label_scores(logits, gamma, alpha, label_smoothing)
 
     def _from_scores(self, scores: torch.Tensor) -> torch.Tensor:
         return scores.sigmoid()
@@ -392,13 +364,3 @@ class LabelCoding(TargetCoding):
     def decode(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Indicators (n, K) of int64 from decision scores."""
         return (scores > 0).astype(np.int64)
-
-
-def _log_odds(p: torch.Tensor) -> torch.Tensor:
-    """Log-odds, those of 0 and 1 finite."""
-    return p.logit(eps=torch.finfo(p.dtype).eps)
-
-
-def _log(values: torch.Tensor) -> torch.Tensor:
-    """Logarithms, that of 0 finite."""
-    return values.clamp(min=torch.finfo(values.dtype).tiny).log()

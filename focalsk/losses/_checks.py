@@ -207,7 +207,9 @@ def binary_target(input: Tensor, target: Tensor) -> Tensor:
 
 def spread_weight(weight: Values, loss: Tensor) -> Tensor:
     """Return weights that broadcast to the loss: one per sample spreads over what follows."""
-    weight = _as_tensor("weight", weight).to(loss.device, loss.dtype)
+    weight = _as_tensor("weight", weight)
+    _check_range("weight", weight, math.inf)
+    weight = weight.to(loss.device, loss.dtype)
     spread = weight.reshape(weight.shape + (1,) * (loss.dim() - weight.dim()))
     fits = spread.dim() == loss.dim() and all(
         w in (1, n) for w, n in zip(spread.shape, loss.shape, strict=True)

@@ -86,6 +86,8 @@ def focal_posterior(
     weights = None if alpha is None else _along(dim, logits, "alpha", alpha)
     if weights is not None and weights.dim() == 0:
         raise ValueError(f"alpha must hold one weight per class, got {alpha!r}.")
+    if weights is not None and not is_traced() and not weights.any():
+        raise ValueError(f"alpha must be positive for some class, got {alpha!r}.")
     gamma = as_parameter("gamma", gamma)
     check_smoothing(label_smoothing)
     taped = torch.is_grad_enabled() and logits.requires_grad
@@ -276,6 +278,9 @@ def _log_h(margin: Tensor, gamma: Tensor) -> Tensor:
 
 
 def _at_least_float32(logits: Tensor) -> Tensor:
+    if not isinstance(logits, Tensor) or not logits.is_floating_point():
+        found = str(logits.dtype) if isinstance(logits, Tensor) else type(logits).__name__
+        raise TypeError(f"logits must be a floating point tensor, got {found}.")
     return logits if logits.dtype == torch.float64 else logits.float()
 
 

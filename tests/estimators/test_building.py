@@ -8,7 +8,6 @@ from torch import nn
 
 from focalsk import FocalLoss, FocalNetClassifier, SigmoidFocalLoss
 from focalsk.estimators._building import (
-    divergence,
     find_device,
     make_criterion,
     make_net,
@@ -16,6 +15,7 @@ from focalsk.estimators._building import (
     module_params,
     optimizer_params,
 )
+from focalsk.estimators._outcome import divergence
 from focalsk.estimators._target_coding import TargetCoding
 from focalsk.losses import OneVersusRestLoss
 
