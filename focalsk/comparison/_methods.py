@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, TunedThreshol
 from sklearn.pipeline import Pipeline as PlainPipeline
 
 from focalsk.comparison._decisions import LogitAdjustedClassifier
-from focalsk.estimators import FocalNetClassifier
+from focalsk.estimators import FocalNetClassifier, PriorCorrectedClassifier
 from focalsk.search import FocalGridSearchCV
 
 __all__ = ["ARMS", "QUICK", "Arm", "Kit", "make_arms"]
@@ -154,6 +154,11 @@ def _smote(kit: Kit) -> Any:
     return Pipeline(steps)
 
 
+def _corrected(name: str) -> Arm:
+    """A method whose decisions stay, with the prior of the data put back into its probabilities."""
+    return Arm("decision", lambda kit: PriorCorrectedClassifier(ARMS[name].build(kit)))
+
+
 def _tuned_threshold(kit: Kit) -> Any:
     return TunedThresholdClassifierCV(
         kit.pipe(kit.net()),
@@ -193,6 +198,10 @@ ARMS: dict[str, Arm] = {
     "easy-ensemble": _ensemble(ensemble.EasyEnsembleClassifier),
     "balanced-bagging": _ensemble(ensemble.BalancedBaggingClassifier),
     "rus-boost": _ensemble(ensemble.RUSBoostClassifier),
+    "random-over-corrected": _corrected("random-over"),
+    "random-under-corrected": _corrected("random-under"),
+    "smote-corrected": _corrected("smote"),
+    "balanced-random-forest-corrected": _corrected("balanced-random-forest"),
     "boosting": _ensemble(HistGradientBoostingClassifier, "boosting"),
     "boosting-balanced": _ensemble(
         HistGradientBoostingClassifier, "boosting", class_weight="balanced"

@@ -68,7 +68,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         Class weights in the loss, as for :class:`FocalNetClassifier`. They are corrected in the
         posterior; in an ensemble they rather belong into the decision: see `class_weight`.
     class_weight : 'balanced', dict or None, default=None
-        Class weights of the decision.
+        Class weights of the decision, where `decision` is 'auto'.
     label_smoothing : float, default=0.1
         Share of the targets that is spread evenly over the classes in training, in [0, 1). The
         posterior is corrected for it.
