@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from focalsk.estimators import FocalNetClassifier, compute_alpha
+    from focalsk.estimators import FocalEnsembleClassifier, FocalNetClassifier, compute_alpha
     from focalsk.losses import (
         FocalLoss,
         SigmoidFocalLoss,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "FocalEnsembleClassifier",
     "FocalGridSearchCV",
     "FocalLoss",
     "FocalNet",
@@ -44,7 +45,7 @@ _ROOMS = {
         "sigmoid_focal_posterior",
     ],
     "nets": ["FocalNet"],
-    "estimators": ["FocalNetClassifier", "compute_alpha"],
+    "estimators": ["FocalEnsembleClassifier", "FocalNetClassifier", "compute_alpha"],
     "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
     "tables": [],
     "comparison": [],

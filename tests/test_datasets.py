@@ -26,6 +26,14 @@ def load(name):
         pytest.skip(str(error))
 
 
+def test_halves_are_alike_and_share_no_samples():
+    binary = [k for k, recipe in datasets.RECIPES.items() if recipe.rare is not None]
+    halves = {h: [k for k in datasets.names() if datasets.HALF[k] == h] for h in datasets.HALVES}
+    assert [len(set(names) & set(binary)) for names in halves.values()] == [11, 11]
+    assert [len(names) for names in halves.values()] == [18, 15]
+    assert all(datasets.HALF[a] == datasets.HALF[b] for a, b in datasets.SHARES.items())
+
+
 @pytest.fixture
 def no_package(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "find_spec", lambda name: None)
@@ -214,6 +222,7 @@ def test_row_of_the_table():
         "numeric": 2,
         "nominal": 1,
         "missing %": 6.7,
+        "half": "",
         "kind": "tabular",
         "classes": 2,
         "ratio": 3.0,

@@ -8,14 +8,17 @@ What is in the room, from the bottom up:
 - ``_building``: from parameters to a net.
 - ``_classifier``: FocalNetClassifier.
 - ``_stack``: many candidate nets as one net, and back.
+- ``_inputs``, ``_folds``, ``_members``, ``_posteriors``, ``_decisions``: parts of the ensemble.
+- ``_ensemble``: FocalEnsembleClassifier.
 
-It may import `_compat`, `losses` and `nets`.
+It may import `_compat`, `losses`, `nets` and `tables`.
 """
 
 from focalsk.estimators._building import divergence as divergence
 from focalsk.estimators._building import make_seed as make_seed
 from focalsk.estimators._class_weight import compute_alpha
 from focalsk.estimators._classifier import FocalNetClassifier
+from focalsk.estimators._ensemble import FocalEnsembleClassifier
 from focalsk.estimators._stack import Fold as Fold
 from focalsk.estimators._stack import Stack as Stack
 from focalsk.estimators._stack import Task as Task
@@ -25,4 +28,4 @@ from focalsk.estimators._stack import why_alone as why_alone
 from focalsk.estimators._stack import why_no_stack as why_no_stack
 from focalsk.estimators._validation import check_X as check_X
 
-__all__ = ["FocalNetClassifier", "compute_alpha"]
+__all__ = ["FocalEnsembleClassifier", "FocalNetClassifier", "compute_alpha"]

@@ -112,9 +112,14 @@ class Task:
         self.seed = seed
         self.alpha, self.criterion = make_criterion(estimator, fold.head, fold.counts)
         self.train = self.valid = fold.samples
-        if estimator.early_stopping:
-            self.train, self.valid = fold.split(estimator.validation_fraction, seed)
+        self.split()
         self._module_params()  # refuses what would be refused alone
+
+    def split(self) -> None:
+        """Hold out the samples that validate."""
+        if self.estimator.early_stopping:
+            fraction = self.estimator.validation_fraction
+            self.train, self.valid = self.fold.split(fraction, self.seed)
 
     @property
     def optimizer(self) -> Any:
@@ -135,6 +140,11 @@ class Task:
         shape = (-(-n_samples // batch_size), data.shape[1:], str(data.dtype), type(data))
         alone = {name: fingerprint(value) for name, value in alone.items()}
         return joblib.hash((alone, shape, head.classes.tolist(), head.multilabel, head.sigmoid))
+
+    def datasets(self) -> tuple[Any, Any]:
+        """What the net trains on and, with early stopping, what it is validated with."""
+        head = self.fold.head
+        return head.dataset(self.train), head.dataset(self.valid)
 
     def make_module(self) -> nn.Module:
         """The net as it would start alone."""
@@ -230,6 +240,8 @@ class Stack:
         The nets.
     net : FocalNet
         What trains them.
+    n_iter_ : ndarray of shape (M,)
+        The epochs that each has been trained.
     """
 
     def __init__(self, streams: list[list[Task]]) -> None:
@@ -266,24 +278,24 @@ class Stack:
     def fit(self, on_epoch: Callable[[], None] | None = None) -> Stack:
         """Train all nets; `on_epoch` is called after each epoch."""
         first = self.tasks[0].estimator
-        head = self.tasks[0].fold.head
-        train = StackDataset(
-            [head.dataset(stream[0].train) for stream in self.streams],
-            [stream[0].seed for stream in self.streams],
-        )
+        parts = [stream[0].datasets() for stream in self.streams]
+        seeds = [stream[0].seed for stream in self.streams]
+        train = StackDataset([part[0] for part in parts], seeds)
         valid = None
         if on_epoch is not None:
             self.net.callbacks_.append(("on_epoch", EachEpoch(on_epoch)))
+        stopper: Any = None
         if first.early_stopping:
-            parts = [head.dataset(stream[0].valid) for stream in self.streams]
-            valid = StackDataset(parts, train.seeds)
-            self.net.callbacks_.append(
-                ("best_epoch", BestEpoch(self._monitor(), first.n_iter_no_change, first.tol))
-            )
+            valid = StackDataset([part[1] for part in parts], seeds)
+            by_loss = first.monitor == "loss"
+            stopper = BestEpoch(self._monitor(), first.n_iter_no_change, first.tol, leave=by_loss)
+            self.net.callbacks_.append(("best_epoch", stopper))
         self.net.notify("on_train_begin", X=None, y=None)
         self.net.fit_loop(train, epochs=first.max_epochs, valid=valid)
         self.net.notify("on_train_end", X=None, y=None)
         self.net.callbacks_ = []
+        n_epochs = len(self.net.history)
+        self.n_iter_ = stopper.n_iter_ if stopper else np.full(len(self.tasks), n_epochs)
         return self
 
     def _monitor(self) -> Callable[[FocalNet], Any]:

@@ -114,6 +114,14 @@ class Head:
             )
         return np.searchsorted(self.classes, found)[codes.ravel()]
 
+    def check_several(self, codes: NDArray[Any], estimator: Any) -> None:
+        """Refuse samples of one class only."""
+        if not self.multilabel and len(found := np.unique(codes)) < 2:
+            raise ValueError(
+                f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but "
+                f"the data contains only one class: {self.classes.tolist()[found[0]]!r}"
+            )
+
     def count(self, codes: NDArray[Any], weight: NDArray[Any] | None) -> NDArray[np.float64]:
         """Summed weight (K,) of each class, or (2, K) of each label where absent and present."""
         weight = np.ones(len(codes)) if weight is None else weight

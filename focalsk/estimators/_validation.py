@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import column_or_1d
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils import check_consistent_length, column_or_1d, get_tags
+from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
 
 from focalsk.estimators._target_coding import Head, Samples
 
@@ -27,11 +27,35 @@ def check_X_y(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     return X, y
 
 
+def check_table(estimator: Any, X: Any, y: Any = None, reset: bool = False) -> Any:
+    """A data frame with columns of any kind, and its targets if it is to be trained on."""
+    X = X if hasattr(X, "iloc") else X.to_pandas()
+    X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if not reset:
+        return X
+    check_consistent_length(X, y)
+    return X, check_y(y)
+
+
+def check_y(y: Any) -> Any:
+    """Classes (n,), or label indicators (n, K)."""
+    y = _check_y(y, multi_output=True)
+    return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Some rows of an array, a matrix or a frame; all of them without a copy."""
+    if len(rows) == X.shape[0]:
+        return X
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
 def _rules(estimator: Any) -> dict[str, Any]:
     return {
         "accept_sparse": "csr",
         "dtype": (np.float64, np.float32),
         "allow_nd": estimator.module is not None,  # images and the like are for a user's module
+        "ensure_all_finite": "allow-nan" if get_tags(estimator).input_tags.allow_nan else True,
     }
 
 
@@ -59,9 +83,5 @@ def read_samples(
     samples = weigh(X, head.encode(y), sample_weight)
     if samples.weight is not None:
         samples = samples._replace(weight=samples.weight / samples.weight.mean())
-    if not head.multilabel and len(found := np.unique(samples.codes)) < 2:
-        raise ValueError(
-            f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but the "
-            f"data contains only one class: {head.classes.tolist()[found[0]]!r}"
-        )
+    head.check_several(samples.codes, estimator)
     return head, samples

@@ -15,6 +15,7 @@ It may import `_compat` and `losses`.
 
 from focalsk.nets._batches import WEIGHTS as WEIGHTS
 from focalsk.nets._batches import ArrayDataset, Batches
+from focalsk.nets._batches import derive_seed as derive_seed
 from focalsk.nets._batches import in_blocks as in_blocks
 from focalsk.nets._batches import seeded as seeded
 from focalsk.nets._best_epoch import BestEpoch as BestEpoch

@@ -46,10 +46,11 @@ def quick_step(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -
             if not all(optimizer.state.get(p) for p in parameters):
                 step(grads)  # which makes the state
                 return
-            group = optimizer.param_groups[0]
-            kernels.append(_kernel(optimizer, group, parameters))
+            place = {id(p): i for i, p in enumerate(parameters)}
+            kernels.extend(_kernel(optimizer, group, place) for group in optimizer.param_groups)
         with torch.no_grad():
-            kernels[0](grads)
+            for kernel in kernels:
+                kernel(grads)
 
     return quick
 
@@ -67,19 +68,21 @@ def _is_plain(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) ->
     )
     if any(name in vars(optimizer) for name in special) or any(hooks):
         return False
-    if len(optimizer.param_groups) > 1:
-        return False
-    group = optimizer.param_groups[0]
-    theirs = {id(p) for p in group["params"]}
-    options = group["fused"] and not (group["amsgrad"] or group["capturable"])
-    return theirs == {id(p) for p in parameters} and options
+    groups = [group for group in optimizer.param_groups if group["params"]]
+    theirs = {id(p) for group in groups for p in group["params"]}
+    return theirs == {id(p) for p in parameters} and all(
+        group["fused"] and not (group["amsgrad"] or group["capturable"]) for group in groups
+    )
 
 
 def _kernel(
-    optimizer: torch.optim.Optimizer, group: dict[str, Any], parameters: Sequence[Tensor]
+    optimizer: torch.optim.Optimizer, group: dict[str, Any], place: dict[int, int]
 ) -> Update:
-    """The step of a group with these parameters, which all have a state."""
-    params = list(parameters)
+    """The step of a group of parameters, which all have a state and a place in the gradients."""
+    params = group["params"]
+    if not params:
+        return lambda grads: None
+    places = [place[id(p)] for p in params]
     states = [optimizer.state[p] for p in params]
     means, squares = ([s[name] for s in states] for name in ("exp_avg", "exp_avg_sq"))
     # One addition counts all steps, as they become views of one tensor.
@@ -96,7 +99,7 @@ def _kernel(
         beta1, beta2 = group["betas"]
         kernel(
             params,
-            grads,
+            [grads[i] for i in places],
             means,
             squares,
             [],

@@ -34,6 +34,8 @@ class BestEpoch(Callback):
         Epochs without progress that are borne.
     tol : float, default=1e-4
         The least progress.
+    leave : bool, default=False
+        Whether nets that have stopped leave the stack, a StackNet's. Their scores are NaN then.
 
     Attributes
     ----------
@@ -46,11 +48,16 @@ class BestEpoch(Callback):
     """
 
     def __init__(
-        self, score: Callable[[NeuralNet], Any], n_iter_no_change: float = 10, tol: float = 1e-4
+        self,
+        score: Callable[[NeuralNet], Any],
+        n_iter_no_change: float = 10,
+        tol: float = 1e-4,
+        leave: bool = False,
     ) -> None:
         self.score = score
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.leave = leave
 
     def on_train_begin(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         self.scores_: list[np.ndarray] = []
@@ -73,15 +80,22 @@ class BestEpoch(Callback):
         self._running &= self._waited <= self.n_iter_no_change
         if not self._running.any():
             raise StopTraining
+        if self.leave:
+            net.keep(self._running)
 
     def _keep(self, net: NeuralNet, improved: np.ndarray) -> None:
+        in_stack = getattr(net, "in_stack_", None)
         chosen = torch.as_tensor(np.asarray(improved))
+        here = chosen if in_stack is None else chosen[torch.as_tensor(in_stack)]
         for name, value in _state(net).items():
             index = chosen.to(value.device)
-            self.best_state_[name][index] = value[index]
+            self.best_state_[name][index] = value[here.to(value.device)]
 
     def on_train_end(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        net.module_.load_state_dict(self.best_state_)
+        if self.leave:
+            net.restore(self.best_state_)
+        else:
+            net.module_.load_state_dict(self.best_state_)
         del self.best_state_
 
 

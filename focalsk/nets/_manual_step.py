@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as _registry
 
 from focalsk.losses import SigmoidFocalLoss
-from focalsk.nets._mlp import FocalMLP, kept_units
+from focalsk.nets._mlp import FocalMLP, expand, limit, random_units
 from focalsk.nets._stacked_loss import StackedLoss, can_stack, stack_losses
 from focalsk.nets._stacked_modules import Drop, StackedMLP
 
@@ -69,7 +69,7 @@ class Layers:
             factor = None
             if drop is not None:
                 keep, factor = drop(h.shape[1])
-                h.mul_(keep).mul_(factor)
+                h.mul_(keep.to(h.dtype)).mul_(factor)
             way.append((h, factor))
             h = torch.baddbmm(bias, weight, h)
         return h, way
@@ -124,7 +124,7 @@ def layers_of_stack(module: StackedMLP) -> tuple[Layers, list[Any]]:
 # One net ------------------------------------------------------------------------------------------
 
 
-def plain_forward(module: nn.Module, X: Any) -> Tensor | None:
+def plain_forward(module: Any, X: Any) -> Tensor | None:
     """Logits (B, C) of samples (B, D) when not training, without autograd.
 
     None unless the module is a FocalMLP without hooks and X is a dense tensor that it takes.
@@ -135,10 +135,10 @@ def plain_forward(module: nn.Module, X: Any) -> Tensor | None:
     if torch.is_autocast_enabled(X.device.type):
         return None
     first = linear[0].weight
-    if X.shape[1:] != first.shape[1:] or X.dtype != first.dtype or X.device != first.device:
+    if X.shape[1:] != (module.n_features,) or X.dtype != first.dtype or X.device != first.device:
         return None
     with torch.no_grad():
-        logits, _ = _as_stack(linear).logits(X.t()[None])
+        logits, _ = _as_stack(linear).logits(_inputs(module, X))
     return logits[0].t()
 
 
@@ -161,7 +161,7 @@ def manual_step(module: Any, criterion: nn.Module, X: Any, y: Any) -> Step | Non
     linear = _plain_layers(module)
     if not linear or not _is_unhooked(criterion):
         return None
-    n_features, n_outputs = linear[0].in_features, linear[-1].out_features
+    n_features, n_outputs = module.n_features, linear[-1].out_features
     if not can_stack(criterion, n_outputs) or not _fits(X, y, n_features, n_outputs, criterion):
         return None
     params = [p for layer in linear for p in (layer.weight, layer.bias)]
@@ -175,7 +175,7 @@ def manual_step(module: Any, criterion: nn.Module, X: Any, y: Any) -> Step | Non
         drop = None
         if module.training and module.dropout:
             drop = partial(_drop_of_one, len(X), module.dropout, X.device)
-        X, y = X.t().unsqueeze(0), y.unsqueeze(0)
+        X, y = _inputs(module, X), y.unsqueeze(0)
         losses, grads = stacked_step(layers, loss, X, y, weight, drop=drop)
         for grad in grads:  # in place, for a view takes four times as long
             grad.squeeze_(0)
@@ -187,7 +187,14 @@ def manual_step(module: Any, criterion: nn.Module, X: Any, y: Any) -> Step | Non
 
 
 def _drop_of_one(n_samples: int, p: float, device: Any, n_units: int) -> tuple[Tensor, float]:
-    return kept_units(n_samples, n_units, p, device).t()[None], 1 / (1 - p)
+    keep = random_units(n_samples, n_units, device) >= limit(p)
+    return keep.t()[None], 1 / (1 - p)
+
+
+def _inputs(module: Any, X: Tensor) -> Tensor:
+    """What the first layer takes (1, inputs, B) of samples (B, D)."""
+    X = X.t()
+    return (expand(X, module) if module.frequencies else X).unsqueeze(0)
 
 
 def _as_stack(linear: Sequence[nn.Linear]) -> Layers:

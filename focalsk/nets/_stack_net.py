@@ -14,6 +14,7 @@ from focalsk.nets import _csr as csr
 from focalsk.nets._adam import quick_step
 from focalsk.nets._batches import EPOCH, ArrayDataset, Batches, derive_seed
 from focalsk.nets._best_epoch import StopTraining
+from focalsk.nets._compact import nets_to_keep, take_nets, take_state
 from focalsk.nets._focal_net import FocalNet
 from focalsk.nets._manual_step import layers_of_stack, stacked_step
 from focalsk.nets._stacked_modules import StackedMLP
@@ -64,6 +65,11 @@ class StackBatches:
         for stream in self.streams:
             stream.set_epoch(epoch)
 
+    def keep(self, streams: np.ndarray) -> None:
+        """Go on with some of the streams."""
+        self.streams = [self.streams[s] for s in streams]
+        self.seeds = [self.seeds[s] for s in streams]
+
     def generators(self, device: str | torch.device) -> list[torch.Generator]:
         """What each stream's nets would draw from in this epoch alone: see FocalNet.fit_loop."""
         return [
@@ -106,6 +112,9 @@ class StackNet(FocalNet):
         As for FocalNet.
     """
 
+    module_: Any
+    criterion_: Any
+
     # Callbacks of the user's it has none: any other KeyboardInterrupt is to end the search.
     _stop = StopTraining
 
@@ -115,10 +124,53 @@ class StackNet(FocalNet):
         super().__init__(module, **kwargs)
         self.rates = rates
 
+    def fit_loop(self, *args: Any, **kwargs: Any) -> StackNet:
+        """Train as FocalNet does; nets may leave meanwhile."""
+        self.whole_ = self.module_, self.criterion_
+        self.n_models_ = self.criterion_.n_streams * self.criterion_.n_nets
+        self.in_stack_ = np.arange(self.n_models_)
+        self.iterators_: list[StackBatches] = []
+        super().fit_loop(*args, **kwargs)
+        self.iterators_ = []
+        return self
+
+    def keep(self, running: np.ndarray) -> None:
+        """Go on with the nets of a mask (M,) alone, if half of those in the stack can leave."""
+        grid = (self.criterion_.n_streams, self.criterion_.n_nets)
+        streams, nets = nets_to_keep(running[self.in_stack_].reshape(grid))
+        if 2 * nets.size > len(self.in_stack_):
+            return
+        kept = (streams[:, None] * grid[1] + nets).ravel()
+        index, old = torch.as_tensor(kept), self.module_
+        self.in_stack_ = self.in_stack_[kept]
+        if self.rates is not None:
+            self.rates = [self.rates[i] for i in kept]
+        self.module_ = take_nets(old, index, len(streams))
+        self.criterion_ = take_nets(self.criterion_, index, len(streams))
+        self.criterion_.n_nets = nets.shape[1]
+        take_state(self.optimizer_, old, self.module_, index)
+        for iterator in self.iterators_:
+            iterator.keep(streams)
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Bring all nets back, with the weights of a state."""
+        self.module_, self.criterion_ = self.whole_
+        self.module_.load_state_dict(state)
+
+    def _record_loss(self, name: str, losses: list[torch.Tensor], sizes: list[Any]) -> None:
+        values, weights = torch.stack(losses).numpy(force=True), np.asarray(sizes, dtype=float)
+        row = np.full(self.n_models_, np.nan)  # of nets that have left
+        row[self.in_stack_] = (values * weights).sum(axis=0) / weights.sum(axis=0)
+        self.history.record(name, row.tolist())
+
     def get_iterator(self, dataset: StackDataset, training: bool = False) -> StackBatches:
         batch_size = self.batch_size
         if batch_size == -1 or not training:
             batch_size = len(dataset)
+        self.iterators_.append(self._batches(dataset, batch_size, training))
+        return self.iterators_[-1]
+
+    def _batches(self, dataset: StackDataset, batch_size: int, training: bool) -> StackBatches:
         return StackBatches(
             dataset,
             batch_size=batch_size,
@@ -146,7 +198,7 @@ class StackNet(FocalNet):
         def step(batch: Any) -> dict[str, torch.Tensor]:
             X, y, weight, sizes = batch
             drop = module.drop(sizes, generators) if isinstance(module, StackedMLP) else None
-            X = X.transpose(1, 2) if by_hand else X
+            X = module.expand(X) if by_hand else X
             losses, grads = gradients(X, y, weight, _counts(sizes, y.device), drop)
             update(grads)
             return {"loss": losses}

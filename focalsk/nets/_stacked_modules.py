@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from focalsk.nets import _csr as csr
-from focalsk.nets._mlp import FocalMLP
+from focalsk.nets._mlp import FocalMLP, expand, limit, random_units
 
 __all__ = ["StackedMLP", "VmapStack"]
 
@@ -47,26 +47,29 @@ class StackedMLP(nn.Module):
         super().__init__()
         layers = list(zip(*(net.layers for net in nets), strict=True))
         self.n_streams = n_streams
+        self.n_features, self.n_numbers = nets[0].n_features, nets[0].n_numbers
+        self.frequencies, self.phases = nets[0].frequencies, nets[0].phases
         self.weights = nn.ParameterList(
             torch.stack([layer.weight.detach() for layer in group]) for group in layers
         )  # each (M, out, in)
         self.biases = nn.ParameterList(
             torch.stack([layer.bias.detach()[:, None] for layer in group]) for group in layers
         )  # each (M, out, 1)
-        dropout = torch.tensor([net.dropout for net in nets], dtype=torch.float64)
-        self.dropout = bool(dropout.any())
-        self.threshold: torch.Tensor
+        rates = [net.dropout for net in nets]
+        self.dropout = any(rates)
+        self.limit: torch.Tensor
         self.factor: torch.Tensor
-        dtype = self.weights[0].dtype
-        self.register_buffer("threshold", dropout.to(torch.float32)[:, None, None])
-        self.register_buffer("factor", (1 / (1 - dropout)).to(dtype)[:, None, None])
+        limits = torch.tensor([limit(rate) for rate in rates], dtype=torch.int16)
+        factors = torch.tensor([1 / (1 - rate) for rate in rates], dtype=self.weights[0].dtype)
+        self.register_buffer("limit", limits[:, None, None])
+        self.register_buffer("factor", factors[:, None, None])
 
     def forward(
         self, input: torch.Tensor | Sequence[torch.Tensor], drop: Drop | None = None
     ) -> torch.Tensor:
         """Logits (M, C, B) of one batch per stream: (S, B, D), or S CSR tensors (B, D)."""
         if isinstance(input, torch.Tensor):
-            h = first_layer(input.transpose(1, 2), self.weights[0], self.biases[0])
+            h = first_layer(self.expand(input), self.weights[0], self.biases[0])
         else:
             h = torch.cat([self._first_of(s, part) for s, part in enumerate(input)])
         for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
@@ -76,6 +79,11 @@ class StackedMLP(nn.Module):
                 h = h * keep * factor
             h = torch.baddbmm(bias, weight, h)
         return h
+
+    def expand(self, input: torch.Tensor) -> torch.Tensor:
+        """What the first layers take (S, inputs, B) of samples (S, B, D)."""
+        X = input.transpose(1, 2)
+        return expand(X, self) if self.frequencies else X
 
     def _first_of(self, stream: int, input: torch.Tensor) -> torch.Tensor:
         # As in first_layer, for the nets of one stream and a CSR tensor: (K, out, B).
@@ -88,17 +96,18 @@ class StackedMLP(nn.Module):
         """Dropout of one batch per stream, of `sizes` samples, drawn as the nets do alone."""
         if not self.dropout:
             return None
-        k = len(self.threshold) // self.n_streams
-        device = self.threshold.device
+        k = len(self.limit) // self.n_streams
+        device = self.limit.device
 
         def draw(n_units: int) -> tuple[torch.Tensor, torch.Tensor]:
-            uniform = [
-                torch.rand((size, n_units), dtype=torch.float32, device=device, generator=g)
-                for size, g in zip(sizes, generators, strict=True)
+            drawn = [
+                random_units(size, n_units, device, generator)
+                for size, generator in zip(sizes, generators, strict=True)
             ]
-            padded = nn.utils.rnn.pad_sequence(uniform, batch_first=True)  # (S, B, H)
-            each = padded.transpose(1, 2).repeat_interleave(k, 0)  # (M, H, B)
-            return each >= self.threshold, self.factor
+            padded = nn.utils.rnn.pad_sequence(drawn, batch_first=True)  # (S, B, H)
+            each = padded.transpose(1, 2)
+            each = each if k == 1 else each.repeat_interleave(k, 0)  # (M, H, B)
+            return each >= self.limit, self.factor
 
         return draw
 
@@ -110,7 +119,7 @@ class StackedMLP(nn.Module):
         if csr.is_csr(input):
             h = self._first_of(stream, input)
         else:
-            h = first_layer(input.T[None], first[nets], shift[nets])
+            h = first_layer(self.expand(input[None]), first[nets], shift[nets])
         for weight, bias in others:
             h = torch.baddbmm(bias[nets], weight[nets], F.relu(h))
         return h.transpose(1, 2)

@@ -12,7 +12,6 @@ from skorch.callbacks import EpochScoring
 from torch import nn
 
 from focalsk import FocalNetClassifier
-from focalsk.estimators import _stack as stack_module
 from focalsk.estimators._building import make_seed
 from focalsk.estimators._stack import (
     Fold,
@@ -23,7 +22,6 @@ from focalsk.estimators._stack import (
     why_alone,
     why_no_stack,
 )
-from focalsk.nets._best_epoch import BestEpoch
 
 X, Y = make_classification(
     70, 4, n_informative=4, n_redundant=0, n_classes=3, n_clusters_per_class=1, flip_y=0.2,
@@ -102,17 +100,9 @@ PAIRS = [(case, "dense") for case in CASES] + [
 
 
 @pytest.mark.parametrize(("case", "data"), PAIRS)
-def test_weights_and_epochs_are_those_alone(monkeypatch, case, data):
+def test_weights_and_epochs_are_those_alone(case, data):
     params, name, values = CASES[case]
     X, y, weight = DATA[data]
-    stoppers = []
-
-    class Kept(BestEpoch):
-        def __init__(self, *args):
-            super().__init__(*args)
-            stoppers.append(self)
-
-    monkeypatch.setattr(stack_module, "BestEpoch", Kept)
     classifiers = [make(**{**params, name: value}) for value in values]
     rows = [np.arange(70) != 3, np.arange(70) % 10 > 0]  # 69 and 63 samples
     if name == "dropout":
@@ -123,7 +113,6 @@ def test_weights_and_epochs_are_those_alone(monkeypatch, case, data):
     assert sum(len(stream) for streams in groups for stream in streams) == 2 * len(values)
     n_iter = set()
     for streams in groups:
-        stoppers.clear()
         stack = Stack(streams).fit()
         assert not stack.diverged().any()
         for m, task in enumerate(stack.tasks):
@@ -131,9 +120,8 @@ def test_weights_and_epochs_are_those_alone(monkeypatch, case, data):
             alone = classifiers[i].fit(*given[s])
             for p, q in zip(weights_in(stack, m), alone.net_.module_.parameters(), strict=True):
                 assert_allclose(p, q.detach(), rtol=0, atol=1e-11)
-            if stoppers:
-                assert stoppers[0].n_iter_[m] == alone.n_iter_
-                n_iter.add(alone.n_iter_)
+            assert stack.n_iter_[m] == alone.n_iter_
+            n_iter.add(alone.n_iter_)
     if params.get("early_stopping"):
         assert len(n_iter) > 1
 

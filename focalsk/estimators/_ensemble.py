@@ -1,0 +1,516 @@
+"""FocalEnsembleClassifier: networks on folds of the data, trained as one stack and averaged."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+from tqdm.auto import tqdm
+
+from focalsk.estimators._building import OPTIMIZERS, divergence, make_seed
+from focalsk.estimators._class_weight import SCHEMES
+from focalsk.estimators._classifier import FocalNetClassifier
+from focalsk.estimators._decisions import METRICS, Decision, decide
+from focalsk.estimators._folds import assign_folds, hash_rows
+from focalsk.estimators._inputs import InputEncoder, is_table
+from focalsk.estimators._members import (
+    Member,
+    Trained,
+    batch_size_for,
+    join_trained,
+    logits_of,
+    stack_of,
+    train_members,
+)
+from focalsk.estimators._posteriors import fit_temperature, posterior_of, with_temperature
+from focalsk.estimators._stack import Fold
+from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._validation import check_table, check_X, check_X_y, take_rows, weigh
+from focalsk.nets import derive_seed
+
+__all__ = ["FocalEnsembleClassifier"]
+
+# Rows up to which nets are trained in double precision, where it costs little.
+_FEW_ROWS = 500
+# Below how many samples which batch size.
+_BATCH_SIZES = [(1500, 64), (8000, 128), (50_000, 256), (np.inf, 512)]
+
+
+class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
+    """Average of networks that are trained on folds of the data, all as one stack.
+
+    Each of the members holds out another part of the samples, is stopped by it, and so says of
+    every sample that it held out what it thinks of data that it has not seen. The posteriors of the
+    members are corrected for what training did to them (focal loss, class weights, label
+    smoothing), averaged, and calibrated by one temperature on the held-out posteriors; decisions
+    are tuned on these, without another split and without training again.
+
+    Tables go in as they are: numbers, categories, dates, texts and missing values.
+
+    Parameters
+    ----------
+    n_estimators : int, default=16
+        Number of members.
+    hidden_layer_sizes : int or array-like of int, default=(128, 128)
+        Width of each hidden layer.
+    gamma : float or array-like of shape (n_classes,), default=0.0
+        Focusing parameter. In an ensemble, cross-entropy ranks best.
+    alpha : str, float, dict, array-like of shape (n_classes,) or None, default=None
+        Class weights in the loss, as for :class:`FocalNetClassifier`. They are corrected in the
+        posterior; in an ensemble they rather belong into the decision: see `class_weight`.
+    class_weight : 'balanced', dict or None, default=None
+        Class weights of the decision.
+    label_smoothing : float, default=0.1
+        Share of the targets that is spread evenly over the classes in training, in [0, 1). The
+        posterior is corrected for it.
+    output : {'softmax', 'sigmoid'}, default='softmax'
+        As for :class:`FocalNetClassifier`.
+    decision : str, tuple, array-like or callable, default='auto'
+        How `predict` decides; it may be set after `fit`, which needs no new training.
+
+        - 'auto': under the class weights, `class_weight` or else `alpha`; without, as 'posterior'.
+        - 'posterior': for the most probable class.
+        - 'balanced': for the greatest ratio of posterior and class frequency, which is best for
+          balanced accuracy.
+        - a metric that is to be high, 'accuracy', 'balanced_accuracy', 'f1', 'f2', 'f1_macro',
+          'f2_macro' or 'mcc', or a function of (y_true, y_pred, sample_weight) of class indices:
+          the multiple of the log class frequencies that serves it best on the held-out posteriors.
+        - ('precision', p) or ('recall', r), of two classes: the best recall at a precision of at
+          least p on the held-out posteriors, or the best precision at a recall of at least r.
+        - a matrix of shape (n_classes, n_classes): ``costs[i, j]`` of deciding for class j where
+          class i is true; the least expected cost decides.
+    n_folds : int, default=8
+        Parts into which the samples are cut; each member holds out one. When the members are more,
+        they are cut anew. Copies of a sample lie in one part.
+    module : torch.nn.Module class or factory, default=None
+        A network of your own, as for :class:`FocalNetClassifier`; trained side by side by
+        :func:`torch.func.vmap`, one by one where that cannot be. Arrays then reach it as they are.
+    module_params : dict, default=None
+        Further arguments of `module`.
+    optimizer : {'adam', 'adamw', 'sgd'} or torch.optim.Optimizer class, default='adamw'
+        What trains the networks.
+    optimizer_params : dict, default=None
+        Its further arguments.
+    lr : float, default=1e-3
+        Learning rate.
+    weight_decay : float, default=0.03
+        L2 penalty of the weights; biases have none.
+    max_epochs : int, default=150
+        Passes over the data at most.
+    batch_size : int or 'auto', default='auto'
+        Samples in a batch; 'auto' is 64 below 1,500 samples, 128 below 8,000, 256 below 50,000, and
+        512 from there on. It is lowered a little where members would differ in their number of
+        batches.
+    n_iter_no_change : int, default=15
+        Epochs without progress of the held-out loss that a member goes on.
+    dropout : float, default=0.0
+        Probability of zeroing a hidden unit while training, in [0, 1).
+    n_cosines : int, default=8
+        Cosines of each number beside it, see :class:`~focalsk.nets.FocalMLP`; none for sparse or
+        very wide data.
+    n_jobs : int, default=None
+        Processes among which the members are spread.
+    device : str or torch.device, default='auto'
+        'auto' is CUDA where there is some, else the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the parts, the initial weights and the batches.
+    verbose : int or bool, default=False
+        Show a bar of the epochs.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted classes, or the numbers of the labels.
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if `X` had any.
+    oob_decision_function_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+        Posterior of each training sample, by the members that held it out; NaN for a sample that
+        none did (where there are fewer members than folds, or its weight is 0).
+    class_count_ : ndarray of shape (n_classes,) or (2, n_labels)
+        Summed sample weights of the classes.
+    class_prior_ : ndarray of shape (n_classes,) or (n_labels,)
+        Their shares, or those of the samples that have a label.
+    decision_ : Decision
+        The rule that `predict` follows now: its `shift` of the log posteriors, and for a metric the
+        `taus` that were tried with the `curve` of the metric over them.
+    temperature_ : float
+        What the logs of the averaged posterior are divided by.
+    n_iter_ : ndarray of shape (n_estimators,)
+        Epochs trained by each member.
+    validation_loss_ : list of list of float
+        Held-out loss of each member after each epoch.
+    module_ : torch.nn.Module
+        All members as one network.
+
+    See Also
+    --------
+    FocalNetClassifier : One network.
+    sklearn.ensemble.HistGradientBoostingClassifier : Trees, for tables as well.
+
+    Notes
+    -----
+    Parts, batches and weights are functions of `random_state` and of what the samples hold, not of
+    their order. A sample of weight 2 is the same as two samples where a batch holds all samples.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from focalsk import FocalEnsembleClassifier
+    >>> X, y = make_classification(300, weights=[0.9], class_sep=0.5, random_state=0)
+    >>> clf = FocalEnsembleClassifier(n_estimators=4, max_epochs=10, random_state=0).fit(X, y)
+    >>> posterior = clf.predict(X).mean()
+    >>> balanced = clf.set_params(decision="balanced").predict(X).mean()
+    >>> bool(posterior < balanced)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "gamma": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "alpha": [
+            None,
+            StrOptions(set(SCHEMES)),
+            Interval(Real, 0, 1, closed="both"),
+            dict,
+            "array-like",
+        ],
+        "class_weight": [None, StrOptions({"balanced"}), dict],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "output": [StrOptions({"softmax", "sigmoid"})],
+        "decision": [
+            StrOptions({"auto", "posterior", "balanced", *METRICS}),
+            tuple,
+            "array-like",
+            callable,
+        ],
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "module": [None, callable],
+        "module_params": [None, dict],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "optimizer_params": [None, dict],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "n_cosines": [Interval(Integral, 0, None, closed="left")],
+        "n_jobs": [None, Integral],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_estimators: int = 16,
+        *,
+        hidden_layer_sizes: int | ArrayLike = (128, 128),
+        gamma: float | ArrayLike = 0.0,
+        alpha: str | float | dict | ArrayLike | None = None,
+        class_weight: str | dict | None = None,
+        label_smoothing: float = 0.1,
+        output: str = "softmax",
+        decision: Any = "auto",
+        n_folds: int = 8,
+        module: Any = None,
+        module_params: dict | None = None,
+        optimizer: Any = "adamw",
+        optimizer_params: dict | None = None,
+        lr: float = 1e-3,
+        weight_decay: float = 0.03,
+        max_epochs: int = 150,
+        batch_size: int | str = "auto",
+        n_iter_no_change: float = 15,
+        dropout: float = 0.0,
+        n_cosines: int = 8,
+        n_jobs: int | None = None,
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = False,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.gamma = gamma
+        self.alpha = alpha
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.output = output
+        self.decision = decision
+        self.n_folds = n_folds
+        self.module = module
+        self.module_params = module_params
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.n_iter_no_change = n_iter_no_change
+        self.dropout = dropout
+        self.n_cosines = n_cosines
+        self.n_jobs = n_jobs
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.module is None
+        tags.input_tags.three_d_array = self.module is not None
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    # Training -----------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
+    ) -> FocalEnsembleClassifier:
+        """Train the members.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Samples; a frame may hold numbers, categories, dates, texts and missing values.
+        y : array-like of shape (n_samples,), or indicators of shape (n_samples, n_labels)
+            Classes of any type, or 0/1 label indicators, dense or sparse.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, scaled to mean 1. A sample of weight 0 is left out.
+
+        Returns
+        -------
+        self : FocalEnsembleClassifier
+        """
+        X, y = self._check(X, y, reset=True)
+        head = Head.of(y, self.output)
+        rows = weigh(np.arange(X.shape[0])[:, None], head.encode(y), sample_weight)
+        head.check_several(rows.codes, self)
+        chosen = rows.X[:, 0]
+        X, n_samples = take_rows(X, chosen), X.shape[0]
+        fold, encoder = self._encode(X, head, rows.codes, rows.weight)
+        members = self._make_members(fold, encoder, hash_rows(X, rows.codes))
+        trained = self._train(members)
+        if trained.diverged.any():
+            raise ValueError(divergence(self))
+        self._set_fitted(fold, encoder, members, trained, chosen, n_samples)
+        return self
+
+    def _check(self, X: Any, y: Any = None, reset: bool = False) -> Any:
+        """What `fit` or a prediction is given; a table is left to its encoder."""
+        if self.module is not None:
+            return check_X_y(self, X, y, reset) if reset else check_X(self, X)
+        if not is_table(X):
+            return check_X_y(self, X, y, reset) if reset else check_X(self, X)
+        return check_table(self, X, y, reset)
+
+    def _encode(
+        self, X: Any, head: Head, codes: NDArray[Any], weight: NDArray[Any] | None
+    ) -> tuple[Fold, InputEncoder | None]:
+        if weight is not None:
+            weight = weight / weight.mean()
+        encoder = None
+        if self.module is None:
+            encoder = InputEncoder().fit(X, sample_weight=weight)
+            X = encoder.transform(X)
+        if X.shape[0] > _FEW_ROWS:
+            X = X.astype(np.float32, copy=False)
+        samples = Samples(X, codes, weight)
+        return Fold(FocalNetClassifier(), head, samples, head.count(codes, weight)), encoder
+
+    def _make_members(
+        self, fold: Fold, encoder: InputEncoder | None, keys: NDArray[np.uint64]
+    ) -> list[Member]:
+        codes = fold.samples.codes
+        n_distinct = len(np.unique(keys))
+        n_folds = min(self.n_folds, n_distinct)
+        if self.n_estimators > 1:
+            n_folds = min(n_folds, self.n_estimators)
+        strata = np.zeros(len(codes), dtype=int) if fold.head.multilabel else codes
+        seed = make_seed(self)
+        masks = []
+        for m in range(self.n_estimators):
+            turn, part = divmod(m, n_folds)
+            if part == 0:
+                folds = assign_folds(keys, strata, n_folds, derive_seed(seed, turn + 1))
+            masks.append(folds == part)
+        wanted: Any = self.batch_size
+        if wanted == "auto":
+            wanted = next(size for n, size in _BATCH_SIZES if len(codes) < n)
+        batch_size = batch_size_for(wanted, [int((~mask).sum()) for mask in masks])
+        net = self._member(encoder, batch_size)
+        seeds = [derive_seed(seed, m + 1, 7) % 2**31 for m in range(self.n_estimators)]
+        return [
+            Member(m, net, fold, own, mask, self.label_smoothing)
+            for m, (own, mask) in enumerate(zip(seeds, masks, strict=True))
+        ]
+
+    def _member(self, encoder: InputEncoder | None, batch_size: int) -> FocalNetClassifier:
+        """One member's parameters."""
+        module_params, optimizer_params = self.module_params, dict(self.optimizer_params or {})
+        if encoder is not None:
+            cosines = {"n_cosines": self.n_cosines, "n_numbers": encoder.n_numbers_}
+            module_params = {**cosines, **(module_params or {})} if encoder.n_numbers_ else {}
+            no_decay = [("biases.*", {"weight_decay": 0.0})]
+            optimizer_params.setdefault("param_groups", no_decay)
+        return FocalNetClassifier(
+            self.hidden_layer_sizes,
+            gamma=self.gamma,
+            alpha=self.alpha,
+            output=self.output,
+            module=self.module,
+            module_params=module_params,
+            optimizer=self.optimizer,
+            optimizer_params=optimizer_params,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            max_epochs=self.max_epochs,
+            batch_size=batch_size,
+            early_stopping=True,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=0.0,
+            dropout=self.dropout,
+            device=self.device,
+        )
+
+    def _train(self, members: list[Member]) -> Trained:
+        n_jobs = min(effective_n_jobs(self.n_jobs), len(members))
+        with tqdm(total=self.max_epochs, unit="epoch", disable=not self.verbose) as bar:
+            if n_jobs == 1:
+                return train_members(members, bar.update if self.verbose else None)
+            parts = np.array_split(np.arange(len(members)), n_jobs)
+            tasks = (delayed(train_members)([members[i] for i in part]) for part in parts)
+            return join_trained(Parallel(n_jobs=n_jobs)(tasks))
+
+    def _set_fitted(
+        self,
+        fold: Fold,
+        encoder: InputEncoder | None,
+        members: list[Member],
+        trained: Trained,
+        rows: NDArray[np.intp],
+        n_samples: int,
+    ) -> None:
+        head, (_, codes, weight) = fold.head, fold.samples
+        self._head, self._encoder = head, encoder
+        self.alpha_, self._criterion = members[0].alpha, members[0].criterion
+        self.classes_, self.class_count_ = head.classes, fold.counts
+        self.class_prior_ = fold.counts / fold.counts.sum()
+        if head.multilabel:
+            self.class_prior_ = fold.counts[1] / fold.counts.sum(axis=0)
+        self.module_ = stack_of(members, trained)
+        self.n_iter_, self.validation_loss_ = trained.n_iter, trained.history
+        proba = np.full((len(codes), len(head.classes)), np.nan)
+        total, times = np.zeros_like(proba), np.zeros(len(codes))
+        for member, logits in zip(members, trained.logits, strict=True):
+            total[member.held_out] += self._posterior(torch.as_tensor(logits))
+            times[member.held_out] += 1
+        known = times > 0
+        proba[known] = total[known] / times[known, None]
+        known_weight = None if weight is None else weight[known]
+        self.temperature_ = fit_temperature(
+            proba[known], codes[known], known_weight, head.multilabel
+        )
+        proba[known] = with_temperature(proba[known], self.temperature_, head.multilabel)
+        self.oob_decision_function_ = np.full((n_samples, proba.shape[1]), np.nan)
+        self.oob_decision_function_[rows] = proba
+        self._held_out = rows, codes, weight
+
+    # Prediction ---------------------------------------------------------------------------------
+
+    def _posterior(self, logits: torch.Tensor) -> NDArray[np.float64]:
+        gamma = self._criterion.gamma
+        return posterior_of(logits, self._head, gamma, self.alpha_, self.label_smoothing)
+
+    @property
+    def decision_(self) -> Decision:
+        """The rule that `predict` follows now."""
+        check_is_fitted(self, "module_")
+        rows, codes, weight = self._held_out
+        head = self._head
+        given: Any = self.alpha if self.class_weight is None else self.class_weight
+        return decide(
+            self.decision,
+            weights=head.alpha(given, self.class_count_),
+            prior=self.class_prior_,
+            held_out=(self.oob_decision_function_[rows], codes, weight),
+            labels=head.multilabel,
+        )
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities of the data: posteriors of the members, averaged and calibrated.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            In the order of ``classes_``; the rows sum to one unless they are labels.
+        """
+        check_is_fitted(self, "module_")
+        X = self._check(X)
+        if self._encoder is not None:
+            X = self._encoder.transform(X)
+        blocks = [self._posterior(logits).mean(axis=0) for logits in logits_of(self.module_, X)]
+        return with_temperature(np.concatenate(blocks), self.temperature_, self._head.multilabel)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Natural logarithm of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+        """
+        return np.log(self.predict_proba(X))
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Scores whose sign or argmax is the decision.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Log-odds of ``classes_[1]`` if there are two classes, log posteriors else, plus the
+            shift of `decision_`; with costs, the negative expected ones.
+        """
+        check_is_fitted(self, "module_")
+        return self.decision_.scores(self.predict_proba(X), self._head.multilabel)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Classes, or label indicators, as `decision` says.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        """
+        scores = self.decision_function(X)
+        return self._head.decode(scores)

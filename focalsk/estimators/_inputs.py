@@ -1,0 +1,200 @@
+"""Numbers as a network likes them: without outliers, evenly spread, and none missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.special import ndtri
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from focalsk.tables import Columns, Tidy, infer_columns, make_encoder
+
+__all__ = ["InputEncoder", "NumberEncoder", "is_table"]
+
+_MAX_QUANTILES = 1000
+_REACH = 3.0  # what a far outlier comes close to
+_MANY_FEATURES = 128  # from which on numbers have one view, and no cosines
+
+
+def is_table(X: Any) -> bool:
+    """Whether X is a data frame with columns that are not all plain numbers."""
+    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
+        return False
+    dtypes = X.dtypes.tolist() if hasattr(X.dtypes, "tolist") else list(X.dtypes)
+    return not all(isinstance(dtype, np.dtype) and dtype.kind in "fiub" for dtype in dtypes)
+
+
+class InputEncoder(TransformerMixin, BaseEstimator):
+    """What the networks see of arrays, CSR matrices and tables.
+
+    Numbers go through :class:`NumberEncoder`; the other columns of a table through the encoder of
+    `focalsk.tables`. CSR matrices stay as they are.
+
+    Attributes
+    ----------
+    n_numbers_ : int
+        How many columns, from the first on, are numbers that may get cosines.
+    """
+
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> InputEncoder:
+        """Learn what the columns are and how their values are distributed."""
+        self.n_numbers_ = 0
+        self.table_ = self.numbers_ = None
+        if sparse.issparse(X):
+            return self
+        if is_table(X):
+            self.table_ = TableEncoder().fit(X)
+            X = self.table_.numbers(X)
+        self.numbers_ = NumberEncoder().fit(X, sample_weight=sample_weight)
+        if self.numbers_.n_numbers_ <= _MANY_FEATURES:
+            self.n_numbers_ = self.numbers_.n_numbers_
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Columns of numbers (n_samples, n_outputs); after sparse ones in `fit`, X as it is."""
+        if self.numbers_ is None:
+            return X
+        X = X.toarray() if sparse.issparse(X) else X
+        if self.table_ is None:
+            return self.numbers_.transform(X)
+        return np.hstack([self.numbers_.transform(self.table_.numbers(X)), self.table_.others(X)])
+
+
+class NumberEncoder(TransformerMixin, BaseEstimator):
+    """Numeric columns, each in two views, with an indicator where values were missing.
+
+    The first view is robust: ``z / sqrt(1 + (z / 3) ** 2)`` for ``z = (x - median) / IQR``, near
+    linear in the middle and bounded [1]_. The second is the normal quantile of a value's rank. A
+    column of two values, and one of very many columns, has the first only. Missing values are 0 in
+    both, and 1 in an indicator.
+
+    Both are functions of the weighted distribution of a column, so that a sample of weight 2 counts
+    as two samples.
+
+    Attributes
+    ----------
+    n_numbers_ : int
+        Number of columns in the first view; these come first.
+
+    References
+    ----------
+    .. [1] Holzmüller, Grinsztajn and Steinwart, "Better by Default: Strong Pre-Tuned MLPs and
+       Boosted Trees on Tabular Data", NeurIPS 2024, arXiv:2407.04491.
+    """
+
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> NumberEncoder:
+        """Learn the distribution of each column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers; NaN is missing.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, float)
+        found = [_distribution(column, weight) for column in X.T]
+        varies = np.array([len(values) > 1 for values, _ in found], dtype=bool)
+        self.columns_ = np.flatnonzero(varies)
+        kept = [found[j] for j in self.columns_]
+        self.center_, self.scale_ = np.zeros((2, len(kept)))
+        self.quantiles_: list[tuple[NDArray[Any], NDArray[Any]]] = []
+        for j, (values, ranks) in enumerate(kept):
+            low, self.center_[j], high = np.interp([0.25, 0.5, 0.75], ranks, values)
+            self.scale_[j] = _spread(values, high - low)
+            self.quantiles_.append(_thinned(values, ndtri(ranks)))
+        ranked = [len(values) > 2 and len(kept) <= _MANY_FEATURES for values, _ in kept]
+        self.ranked_ = np.flatnonzero(ranked)
+        self.missing_ = np.flatnonzero(np.isnan(X).any(axis=0) & ~np.isnan(X).all(axis=0))
+        self.n_numbers_ = len(self.columns_)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Both views and the indicators.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+        """
+        X = np.asarray(X, dtype=np.float64)
+        numbers = X[:, self.columns_]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = (numbers - self.center_) / self.scale_
+            z = z / np.sqrt(1 + (z / _REACH) ** 2)
+        z[np.isposinf(numbers) | (np.isnan(z) & (numbers > self.center_))] = _REACH
+        z[np.isneginf(numbers) | (np.isnan(z) & (numbers < self.center_))] = -_REACH
+        normal = [np.interp(numbers[:, j], *self.quantiles_[j]) for j in self.ranked_]
+        views = [z, *([np.column_stack(normal)] if normal else [])]
+        if len(self.missing_):
+            views.append(np.isnan(X[:, self.missing_]).astype(np.float64))
+        return np.nan_to_num(np.hstack(views), copy=False, nan=0.0)
+
+
+def _distribution(
+    column: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distinct values, and the share of the weight below each plus half of its own."""
+    known = ~np.isnan(column)
+    values, place = np.unique(column[known], return_inverse=True)
+    if not len(values):
+        return values, values
+    own = np.bincount(place, weight[known], minlength=len(values))
+    return values, (np.cumsum(own) - own / 2) / own.sum()
+
+
+def _spread(values: NDArray[np.float64], iqr: float) -> float:
+    """The IQR; half the range where it is 0, as for a column that is nearly constant."""
+    if iqr > 0:
+        return float(iqr)
+    return float(values[-1] / 2 - values[0] / 2) or 1.0
+
+
+def _thinned(
+    values: NDArray[np.float64], normal: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Knots of a piecewise linear function: all of them, or some at even steps."""
+    if len(values) <= _MAX_QUANTILES:
+        return values, normal
+    steps = np.linspace(normal[0], normal[-1], _MAX_QUANTILES)
+    chosen = np.unique(np.searchsorted(normal, steps).clip(max=len(values) - 1))
+    return values[chosen], normal[chosen]
+
+
+class TableEncoder:
+    """A table's numbers, and its other columns as numbers."""
+
+    def fit(self, X: Any) -> TableEncoder:
+        """Learn what the columns are."""
+        X = _as_pandas(X)
+        columns = infer_columns(X)
+        self.tidy_ = Tidy(numbers=columns.numeric, strings=[]).fit(X)
+        rest = Columns(categorical=columns.categorical, text=columns.text)
+        has_others = bool(rest.categorical or rest.text)
+        self.others_ = make_encoder(rest).fit(X) if has_others else None
+        self.columns_ = columns
+        return self
+
+    def numbers(self, X: Any) -> NDArray[np.float64]:
+        """Numeric columns (n_samples, n_numbers), dates among them; NaN is missing."""
+        tidied = self.tidy_.transform(_as_pandas(X))
+        return np.asarray(tidied[self.columns_.numeric], dtype=np.float64)
+
+    def others(self, X: Any) -> NDArray[np.float64]:
+        """Categories and texts as numbers (n_samples, n_columns)."""
+        if self.others_ is None:
+            return np.empty((len(X), 0))
+        return np.asarray(self.others_.transform(_as_pandas(X)), dtype=np.float64)
+
+
+def _as_pandas(X: Any) -> Any:
+    return X if hasattr(X, "iloc") else X.to_pandas()
