@@ -128,8 +128,8 @@ def write(results: pd.DataFrame, path: Path, heading: str) -> str:
     parts += ["## Mean ranks over the data sets\n\n1 is best; one that failed on a set is last.\n"]
     parts += [ranks.round(1).to_markdown(), ""]
     parts += [
-        f"## Means over the data sets\n\nOver the {n_finished} of {n_sets} that all methods finished; "
-        "`failed on` counts the sets on which a method failed on some fold.\n",
+        f"## Means over the data sets\n\nOver the {n_finished} of {n_sets} that all methods "
+        "finished; `failed on` counts the sets on which a method failed on some fold.\n",
         mean_table(results, ranks.index).round(3).to_markdown(),
     ]
     parts += [f"\n## Data sets on which `{FOCAL}` wins, ties, loses\n"]

@@ -26,10 +26,10 @@ __all__ = ["main"]
 
 _FORMAT = "focalsk model 2"
 _EPILOG = """\
-data can be a text file (CSV of any dialect, in UTF-8, UTF-16 or older encodings, packed with gzip or
-Zstandard or not), a Parquet or an Excel file, or the name of a data set: breast_cancer, digits, iris,
-wine, or one of imbalanced-learn's fetch_datasets. What a table leaves open is asked, not guessed:
-then say --decimal, --thousands, --date-format, --missing or --types.
+data can be a text file (CSV of any dialect, in UTF-8, UTF-16 or older encodings, packed with gzip
+or Zstandard or not), a Parquet or an Excel file, or the name of a data set: breast_cancer, digits,
+iris, wine, or one of imbalanced-learn's fetch_datasets. What a table leaves open is asked, not
+guessed: then say --decimal, --thousands, --date-format, --missing or --types.
 
 A model file is a pickle: predict with none that you do not trust."""
 

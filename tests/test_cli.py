@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 import focalsk.comparison
 from focalsk.cli import main
-from focalsk.files import read_table
+from focalsk.tables import read_table
 
 QUICKLY = ["--folds", "2", "--epochs", "2", "--jobs", "1"]
 

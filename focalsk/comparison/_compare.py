@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import RepeatedStratifiedKFold, check_cv
@@ -28,7 +28,7 @@ __all__ = ["compare_resampling"]
 
 def compare_resampling(
     X: Any,
-    y: ArrayLike,
+    y: Any,
     *,
     estimator: FocalNetClassifier | None = None,
     methods: Methods = "default",
@@ -138,7 +138,8 @@ def compare_resampling(
         raise ValueError(f"scoring={scoring!r} needs tune=True.")
     if checkpoint is not None and random_state is None:
         raise ValueError("checkpoint needs an int random_state. Got None instead.")
-    X, y = indexable(X, _labels(y))
+    y = _labels(y)
+    X, _ = indexable(X, y)
     if _is_frame(X):
         X = plain_frame(X)
         if preprocessor is None and columns is None:

@@ -1,8 +1,8 @@
 """Tables: a user's file or frame becomes columns in words and numbers, and what is to be said.
 
-:func:`read_table` reads a file, :func:`infer_columns` tells what its columns are and what is better
-left out, :func:`describe` says so in a few lines, and :func:`make_encoder` makes numbers of them.
-The reading of dialects is duckdb's, that of frames pandas', the encoding scikit-learn's and skrub's.
+:func:`read_table` reads a file, :func:`infer_columns` tells what its columns are and what is
+better left out, :func:`describe` says so in a few lines, and :func:`make_encoder` makes numbers of
+them. duckdb reads the dialects of text files, pandas the others; scikit-learn and skrub encode.
 """
 
 from focalsk.tables._columns import Columns, describe, infer_columns

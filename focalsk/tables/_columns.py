@@ -328,7 +328,7 @@ def _is_text(known: pd.Series) -> bool:
 def describe(
     source: str, columns: Columns, classes: NDArray[Any], counts: NDArray[np.intp]
 ) -> list[str]:
-    """Say what a table holds, in a few lines.
+    r"""Say what a table holds, in a few lines.
 
     Parameters
     ----------
@@ -350,7 +350,7 @@ def describe(
     >>> import numpy as np
     >>> from focalsk.tables import Columns, describe
     >>> columns = Columns(numeric=["age"], dropped={"id": "row numbers"})
-    >>> print(*describe("x.csv", columns, np.array(["no", "yes"]), np.array([30, 10])), sep="\\n")
+    >>> print(*describe("x.csv", columns, np.array(["no", "yes"]), np.array([30, 10])), sep="\n")
     x.csv: 40 rows; columns: 1 numeric
     Classes: no: 30 (75.0%), yes: 10 (25.0%)
     Numeric: age

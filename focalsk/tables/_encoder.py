@@ -271,6 +271,6 @@ def make_cleaner(columns: Columns) -> TableCleaner:
 
 
 def _needed_readings(columns: Columns) -> dict[str, dict[str, Any]] | None:
-    plain = ({"kind": "numeric"}, {})
+    plain: tuple[dict[str, Any], ...] = ({"kind": "numeric"}, {})
     readings = {name: columns.readings.get(name, {}) for name in columns.used}
     return {name: how for name, how in readings.items() if how not in plain} or None

@@ -14,10 +14,11 @@ import pandas as pd
 __all__ = ["MISSING_WORDS", "Numbers", "Options", "Reading", "apply_reading", "look_at_numbers"]
 
 #: Words that are missing values in a column of numbers or dates, in small letters.
-MISSING_WORDS = frozenset(
-    "na n/a n.a. #n/a <na> nan -nan nat null (null) nil none ? . - -- --- – — * missing unknown "
-    "undefined k.a. #value! #div/0! #null! #ref! #name? \\n".split()
+_WORDS = (
+    "na n/a n.a. #n/a <na> nan -nan nat null (null) nil none ? . - -- --- – — * missing unknown",
+    r"undefined k.a. #value! #div/0! #null! #ref! #name? \n",
 )
+MISSING_WORDS = frozenset(" ".join(_WORDS).split())
 MOSTLY = 0.95  # share of numbers from which the rest of a column is an error, not a category
 
 _MONEY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩₺₫฿₴₪₦]|Fr\.|kr\.?|zł|Kč|Ft|lei|CHF|USD|EUR|GBP|JPY|CNY|INR|BRL|CAD"

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from focalsk.tables._columns import Columns, make_options
 from focalsk.tables._files import read_frame, refuse_twins
-from focalsk.tables._frames import as_numbers, is_words, kind_of, label_of, plain_frame, some, without
+from focalsk.tables._frames import (
+    as_numbers,
+    is_words,
+    kind_of,
+    label_of,
+    plain_frame,
+    some,
+    without,
+)
 from focalsk.tables._reading import MISSING_WORDS, Options, Reading, strip_cells
 from focalsk.tables._words import apply_readings, decide_readings, note_of
 

@@ -7,9 +7,9 @@ import imblearn.datasets
 import numpy as np
 import pandas as pd
 import pytest
+from focalsk.files import parse_frame, read_frame, read_table
 from numpy.testing import assert_array_equal
 
-from focalsk.files import parse_frame, read_frame, read_table
 from focalsk.tables import infer_columns
 
 
