@@ -24,6 +24,7 @@ from focalsk.tables._frames import (
 from focalsk.tables._leaks import (
     NEAR_PERFECT,
     copies_target,
+    improbably_distinct,
     is_identifier,
     named_identifier,
     tells_classes,
@@ -290,12 +291,13 @@ def _suspect(
     if given is None and share > 0.5 and not odd:
         if named_identifier(name) and name not in columns.dates:
             odd.append("looks like an identifier by its name")
+        elif improbably_distinct(values):
+            odd.append("whole numbers that all differ, as those of an identifier do")
         elif name in columns.categorical and share > 0.9 and len(values) > 20:
             odd.append(f"{values.nunique()} of {len(values)} values differ: nearly an identifier")
     if name in columns.numeric and name not in columns.dates:
-        placeholder = _placeholder(as_numbers(values))
-        if placeholder:
-            odd.append(placeholder)
+        numbers = as_numbers(values)
+        odd += [said for said in (_placeholder(numbers), _days_in_digits(numbers)) if said]
     if odd:
         columns.suspects[name] = "; ".join(odd)
 
@@ -311,8 +313,9 @@ def _placeholder(numbers: NDArray[np.float64]) -> str:
         low, high = known[~here].min(), known[~here].max()
         alone = value < min(low, 0) if value < 0 else value > high
         gap = low - value if value < 0 else value - high
-        far = gap > 2 * (high - low) or (abs(value) in (1, 9) and low >= 0 and value < 0 and n > 2)
-        if alone and (far or (abs(value) >= 99 and gap > 0.5 * (high - low))):
+        far = gap > (0.5 if abs(value) >= 99 else 2) * (high - low)
+        odd_sign = value < 0 <= low and high >= 10 and n > 2
+        if alone and (far or odd_sign):
             return (
                 f"{n} cells are {value}, far from all others: if that is a missing value, give "
                 f"missing=[{value}] (--missing={value})"
@@ -320,8 +323,21 @@ def _placeholder(numbers: NDArray[np.float64]) -> str:
     return ""
 
 
+def _days_in_digits(numbers: NDArray[np.float64]) -> str:
+    """Dates like 20210325, which are no even scale."""
+    known = numbers[~np.isnan(numbers)]
+    if not ((known > 19000000) & (known < 21000000) & (known == np.round(known))).all():
+        return ""
+    days = pd.to_datetime(
+        pd.Series(known.astype(int).astype(str)), format="%Y%m%d", errors="coerce"
+    )
+    if days.isna().any():
+        return ""
+    return "numbers that look like dates, year to day: types 'date' reads them so"
+
+
 def _is_text(known: pd.Series) -> bool:
-    words = known.astype(str).str.count(r"\S+")
+    words = known.astype(str).str.count(r"[^\W\d_]+")
     return bool(words.mean() >= 3 and known.nunique() > len(known) / 2)
 
 

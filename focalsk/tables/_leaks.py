@@ -14,7 +14,13 @@ from sklearn.tree import DecisionTreeClassifier
 
 from focalsk.tables._frames import as_numbers, is_date, kind_of
 
-__all__ = ["copies_target", "is_identifier", "named_identifier", "tells_classes"]
+__all__ = [
+    "copies_target",
+    "improbably_distinct",
+    "is_identifier",
+    "named_identifier",
+    "tells_classes",
+]
 
 NEAR_PERFECT = 0.97  # balanced accuracy of one column alone
 _SURE = log(1e6)  # chance of less than one in a million
@@ -47,11 +53,9 @@ def is_identifier(name: str, values: pd.Series) -> str:
     values : Series
         The column.
     """
-    if kind_of(values) != "number" or is_date(values) or values.isna().any():
+    if not _all_differ(values):
         return ""
     numbers, n = as_numbers(values), len(values)
-    if (numbers != np.round(numbers)).any() or len(np.unique(numbers)) < n:
-        return ""
     spread = numbers.max() - numbers.min() + 1
     if spread == n:
         in_order = (np.diff(numbers) == 1).all()
@@ -60,8 +64,30 @@ def is_identifier(name: str, values: pd.Series) -> str:
         return "row numbers, with gaps"
     if named_identifier(name):
         return "identifier: all values differ"
-    # So many whole numbers out of so few would not all differ by accident: exp(-n**2 / 2 spread).
-    return "identifier: numbers that all differ" if n * (n - 1) / 2 / spread > _SURE else ""
+    dense = spread < 4 * n and improbably_distinct(values)
+    return "identifier: numbers that all differ" if dense else ""
+
+
+def improbably_distinct(values: pd.Series) -> bool:
+    """Whether a column holds so many whole numbers out of so few that some should be equal.
+
+    Parameters
+    ----------
+    values : Series
+        The column.
+    """
+    if not _all_differ(values):
+        return False
+    numbers, n = as_numbers(values), len(values)
+    # Chance that all differ by accident: exp(-n**2 / (2 spread)).
+    return bool(n * (n - 1) / 2 / (numbers.max() - numbers.min() + 1) > _SURE)
+
+
+def _all_differ(values: pd.Series) -> bool:
+    if kind_of(values) != "number" or is_date(values) or values.isna().any():
+        return False
+    numbers = as_numbers(values)
+    return bool((numbers == np.round(numbers)).all() and len(np.unique(numbers)) == len(values))
 
 
 def copies_target(values: pd.Series, y: NDArray[np.intp]) -> bool:

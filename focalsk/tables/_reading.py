@@ -30,8 +30,8 @@ _CELL = re.compile(
     rf"(?P<after>\s*[%‰]|\s*{_MONEY}|\s+[^\W\d_][^\W\d]{{0,9}}[²³]?)?(?P<close>\))?"
 )
 _GROUPS = {  # a number whose thousands are separated so, its decimals so
-    ".": re.compile(r"(\d+|\d{1,3}(,\d{3})+|\d{1,2}(,\d\d)+,\d{3})?(\.\d*)?"),
-    ",": re.compile(r"(\d+|\d{1,3}(\.\d{3})+)?(,\d*)?"),
+    ".": re.compile(r"(\d+|[1-9]\d{0,2}(,\d{3})+|[1-9]\d?(,\d\d)+,\d{3})?(\.\d*)?"),
+    ",": re.compile(r"(\d+|[1-9]\d{0,2}(\.\d{3})+)?(,\d*)?"),
 }
 _BY_BLANKS = re.compile(rf"\d{{1,3}}(?:([{_BLANKS}'’_])\d{{3}})(?:\1\d{{3}})*(?:[.,]\d*)?")
 _SEPARATORS = re.compile(rf"[{_BLANKS}'’_]")
@@ -242,7 +242,7 @@ def decide_mark(
     if used == "," and grouped and len(numbers.separated) >= _SURE:
         return ".", "all of its commas stand before three digits"
     if used == "." and delimiter != ";" and not (grouped and len(numbers.separated) > 4):
-        return ".", "decimals, not thousands"
+        return ".", "not thousands"
     small, large = numbers.example.replace(",", "."), numbers.example.replace(used, "")
     raise ValueError(
         f"Column {name!r} can be read in two ways: {numbers.example!r} is {large} with "
@@ -292,10 +292,8 @@ def numeric_reading(
     if thousands:
         shown = f": {grouped!r} is {grouped.replace(other, '').replace(mark, '.')}"
         said.append(f"thousands {thousands!r}{shown if grouped else ''}")
-    if why == "as you say" and not said:
-        why = ""
-    if why:
-        said.append(why)
+    if why and why != "as you say":
+        said.append(why if said else f"decimal point, {why}")
     if unit:
         said.append(f"{unit!r} left off{': 45% is 45' if unit == '%' else ''}")
     return Reading("numeric", mark, thousands, unit, missing=missing, note="; ".join(said))

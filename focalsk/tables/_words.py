@@ -140,6 +140,7 @@ def _is_numeric(look: _Look, fixed: str | None) -> bool:
     codes = any(re.fullmatch(r"0\d+", body) for body in look.numbers.bodies)
     share = len(look.others) / (len(look.others) + len(look.numbers.bodies))
     few = share <= 1 - MOSTLY and len(look.numbers.bodies) > 20
+    few = few or all(cell.lower().lstrip("+-") in ("inf", "infinity") for cell in look.others)
     return not codes and (not look.others or few) and not _mixed_units(look)
 
 
@@ -162,6 +163,8 @@ def _numeric(
         if others:
             raise ValueError(f"Column {name!r} must hold numbers. Got {others[0]!r} instead.")
     elif look.others:
+        if any(cell.lower().lstrip("+-") in ("inf", "infinity") for cell in look.others):
+            raise ValueError(f"Column {name!r} holds infinite values: make them finite or missing.")
         _refuse_mixture(name, look, "numbers")
     if not look.numbers.marks:
         shown = some(map(repr, look.numbers.separated), 3)
@@ -216,7 +219,9 @@ def _dated(
     if formats:
         shown = "as in ISO 8601" if formats[0] == "ISO8601" else formats[0]
         years = ", years 00 to 68 are 20xx" if "%y" in formats[0] else ""
-        note = f"dates, {shown}{years}"
+        zones = ", in UTC" if any(re.search(r"(Z|[+-]\d\d:?\d\d)$", cell) for cell in rest) else ""
+        zones = zones if any(":" in cell for cell in rest) else ""
+        note = f"dates, {shown}{years}{zones}"
         return Reading("date", date_format=formats[0], missing=look.missing, note=note)
     if fixed in ("date", "numeric") and rest:
         wrong = f"Column {name!r} must hold dates of one format"

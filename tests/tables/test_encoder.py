@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from focalsk.tables import (
     Columns,
-    Tidy,
+    TableCleaner,
     describe,
     infer_columns,
     make_cleaner,
@@ -119,7 +119,7 @@ def test_encoder_is_copied_hashed_and_printed_by_value(awkward, text):
     import sklearn.preprocessing
 
     parts = ["compose", "decomposition", "impute", "pipeline", "preprocessing"]
-    names = {"Tidy": Tidy, **vars(sklearn.feature_extraction.text)}
+    names = {"TableCleaner": TableCleaner, **vars(sklearn.feature_extraction.text)}
     for part in parts:
         names |= vars(getattr(sklearn, part))
     evaluated = eval(encoder.__repr__(N_CHAR_MAX=10**6), names)
@@ -160,7 +160,13 @@ def test_small_vocabularies_make_finite_numbers(words):
 
 def test_categories_are_the_same_with_and_without_a_fraction():
     X = pd.DataFrame({"c": pd.Series([1, 2, 1.0, "1", None], dtype=object)})
-    assert Tidy(strings=["c"]).fit_transform(X)["c"].tolist() == ["1", "2", "1", "1", "missing"]
+    assert TableCleaner(strings=["c"]).fit_transform(X)["c"].tolist() == [
+        "1",
+        "2",
+        "1",
+        "1",
+        "missing",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +174,7 @@ def test_categories_are_the_same_with_and_without_a_fraction():
     [(["x", 2], "must hold numbers. Got 'x'"), ([np.inf, 1], "infinite")],
 )
 def test_numbers_in_prediction_must_be_numbers(values, message):
-    tidy = Tidy(numbers=["a"]).fit(pd.DataFrame({"a": [1, 2]}))
+    tidy = TableCleaner(numbers=["a"]).fit(pd.DataFrame({"a": [1, 2]}))
     with pytest.raises(ValueError, match=message):
         tidy.transform(pd.DataFrame({"a": values}))
     with pytest.raises(ValueError, match="lacks the columns 'a'"):
@@ -178,7 +184,7 @@ def test_numbers_in_prediction_must_be_numbers(values, message):
 
 
 def test_numbers_are_filled_with_the_medians_of_fit():
-    tidy = Tidy(numbers=["a"], impute=True).fit(pd.DataFrame({"a": [1, 2, 9]}))
+    tidy = TableCleaner(numbers=["a"], impute=True).fit(pd.DataFrame({"a": [1, 2, 9]}))
     assert tidy.transform(pd.DataFrame({"a": [None, 5]}))["a"].tolist() == [2, 5]
     assert tidy.get_feature_names_out().tolist() == ["a"]
 
