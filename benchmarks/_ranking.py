@@ -69,7 +69,7 @@ def rank_table(tests: dict[str, RankTest]) -> pd.DataFrame:
 
 def finished(table: pd.DataFrame) -> pd.DataFrame:
     """The data sets that all methods finished; one that failed on most takes none from others."""
-    able = table.columns[table.notna().sum() > len(table) / 2]
+    able = table.columns[table.notna().sum() >= len(table) / 2]
     return table.loc[table[able].notna().all(axis=1), able]
 
 

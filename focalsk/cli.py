@@ -14,7 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from textwrap import fill
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from focalsk._arguments import Parser, add_reading, at_least, complain, pair, reading_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,33 +70,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nfocalsk: interrupted{hint}", file=sys.stderr)
         return 130
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        return _complain(error)
+        return complain(error)
     except Exception as error:  # nobody who calls a tool wants a traceback
-        return _complain(f"{type(error).__name__}: {error}")
+        return complain(f"{type(error).__name__}: {error}")
     return 0
-
-
-def _complain(error: Exception | str) -> int:
-    message = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if error.filename else ""
-        message = f"{error.strerror}{where}"
-    print(f"focalsk: error: {message}", file=sys.stderr)
-    return 2
 
 
 # Arguments --------------------------------------------------------------------------------------
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        sys.exit(_complain(f"{message} (see {self.prog} --help)"))
-
-
-def _parser() -> _Parser:
+def _parser() -> Parser:
     import focalsk
 
-    parser = _Parser("focalsk", description="Focal loss and resampling on your imbalanced data.")
+    parser = Parser("focalsk", description="Focal loss and resampling on your imbalanced data.")
     parser.add_argument("--version", action="version", version=f"focalsk {focalsk.__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
     for add in (_add_compare, _add_fit, _add_predict):
@@ -118,47 +106,20 @@ def _add_data(parser: Any) -> None:
     add = parser.add_argument
     add("data", help="CSV, Parquet or Excel file, or name of a data set")
     add("--target", metavar="COLUMN", help="the column with the classes")
-    _add_reading(parser)
+    add_reading(parser)
     add(
         "--types",
         action="append",
         default=[],
-        type=_pair,
+        type=pair,
         metavar="COLUMN=KIND",
         help="numeric, date, categorical, text or drop, where a column is not what it looks like",
     )
     add("--scoring", default="average_precision", metavar="METRIC", help="default: %(default)s")
-    add("--max-rows", type=_at_least(10), metavar="N", help="draw so many rows, stratified")
-    add("--epochs", type=_at_least(1), metavar="N", help="of each network (default: 100)")
-    add("--seed", type=_at_least(0), default=0, metavar="N", help="default: %(default)s")
+    add("--max-rows", type=at_least(10), metavar="N", help="draw so many rows, stratified")
+    add("--epochs", type=at_least(1), metavar="N", help="of each network (default: 100)")
+    add("--seed", type=at_least(0), default=0, metavar="N", help="default: %(default)s")
     add("-q", "--quiet", action="store_true", help="no progress, no notes")
-
-
-def _add_reading(parser: Any) -> None:
-    add = parser.add_argument
-    add("--decimal", choices=[".", ","], help="decimal mark, where the table does not tell")
-    add("--thousands", metavar="MARK", help="what separates thousands")
-    add("--date-format", metavar="FORMAT", help="of dates: %%d/%%m/%%Y, say")
-    add(
-        "--missing",
-        action="append",
-        default=[],
-        metavar="CELL",
-        help="what stands for a missing value besides empty cells: NA or -999, say (repeatable)",
-    )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, kind = text.rpartition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"must be COLUMN=KIND, not {text!r}")
-    return name, kind
-
-
-def _reading(args: argparse.Namespace) -> dict[str, Any]:
-    """What the user says of the table, as Python's functions take it."""
-    names = ("decimal", "thousands", "date_format", "missing")
-    return {name: getattr(args, name) for name in names if getattr(args, name)}
 
 
 def _add_compare(commands: Any) -> None:
@@ -172,9 +133,9 @@ def _add_compare(commands: Any) -> None:
         help="'quick' (8 methods), 'default' (all), or names separated by commas",
     )
     add("--positive", metavar="CLASS", help="compare on this class against the rest")
-    add("--folds", type=_at_least(2), default=5, metavar="N", help="default: %(default)s")
-    add("--repeats", type=_at_least(1), default=1, metavar="N", help="default: %(default)s")
-    add("--jobs", type=_at_least(1), metavar="N", help="processes (default: one per core)")
+    add("--folds", type=at_least(2), default=5, metavar="N", help="default: %(default)s")
+    add("--repeats", type=at_least(1), default=1, metavar="N", help="default: %(default)s")
+    add("--jobs", type=at_least(1), metavar="N", help="processes (default: one per core)")
     add("--checkpoint", metavar="FOLDER", help="keep each result there; a killed run goes on")
     add("--report", metavar="FILE.html", help="write a report with figures")
 
@@ -198,20 +159,7 @@ def _add_predict(commands: Any) -> None:
     add("model", help="file written by focalsk fit")
     add("data", help="file with the columns that the model was trained on, and maybe more")
     add("-o", "--output", required=True, metavar="FILE", help="CSV file (or .parquet) to write")
-    _add_reading(parser)
-
-
-def _at_least(low: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = low - 1
-        if number < low:
-            raise argparse.ArgumentTypeError(f"must be an integer of at least {low}, not {text!r}")
-        return number
-
-    return parse
+    add_reading(parser)
 
 
 # Commands ---------------------------------------------------------------------------------------
@@ -284,7 +232,7 @@ def _fit(args: argparse.Namespace) -> None:
         "estimator": estimator,
         "method": args.method,
         "columns": columns,
-        "reading": _reading(args),
+        "reading": reading_of(args),
         "target": args.target,
         "classes": classes,
         "versions": {"focalsk": focalsk.__version__, **_versions()},
@@ -313,7 +261,7 @@ def _predict(args: argparse.Namespace) -> None:
 
     from focalsk.tables import read_rows
 
-    reading = {**model["reading"], **_reading(args)}
+    reading = {**model["reading"], **reading_of(args)}
     for given in ("decimal", "thousands"):  # of the training's file, and this one tells its own
         if getattr(args, given) is None:
             reading.pop(given, None)
@@ -343,7 +291,7 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, Columns, 
     if args.scoring not in METRICS:
         raise ValueError(f"No metric {args.scoring!r}. There are: {', '.join(METRICS)}.")
     with _notes(args.quiet):
-        said = {**_reading(args), "types": dict(args.types)}
+        said = {**reading_of(args), "types": dict(args.types)}
         X, y = read_table(args.data, args.target, **said)
     target = args.target or "target"
     classes, counts = np.unique(y, return_counts=True)

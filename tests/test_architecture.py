@@ -20,7 +20,8 @@ ROOMS = {
     "estimators": {"_compat", "losses", "nets", "tables"},
     "search": {"_compat", "estimators"},
     "comparison": {"_compat", "losses", "nets", "tables", "estimators", "search"},
-    "cli": {"tables", "estimators", "comparison", "__version__"},
+    "_arguments": set(),
+    "cli": {"_arguments", "tables", "estimators", "comparison", "__version__"},
     "__main__": {"cli"},
 }
 OPTIONAL = {"duckdb", "hypothesis", "imblearn", "matplotlib", "mpmath", "polars", "pytest"}

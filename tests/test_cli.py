@@ -163,7 +163,7 @@ def test_bad_arguments_get_one_line(data, capsys, arguments, message):
     ("text", "message"),
     [
         ("", "it is empty"),
-        ("a,y\n1,2,3\n", "more fields than its header"),
+        ("a,y\n1,2,3\n", "line 2 has 3 fields, and the header 2"),
         ("a,y\ninf,0\n1,1\n2,1\n", "'a' holds infinite"),
         ("a,b,y\n1,,0\n1,,1\n", "No column is of use: 'a' (constant), 'b' (all missing)"),
         ("a,y\n1,0.5\n2,1.5\n", "regression"),
@@ -205,7 +205,8 @@ def test_predictions_are_those_of_the_model_beside_the_rows_as_they_were(
         scored = pd.read_parquet(output)
     else:
         scored = pd.read_csv(output, sep=";", dtype=str, keep_default_na=False)
-    pd.testing.assert_frame_equal(scored[list(new_rows)], new_rows, check_dtype=False)
+    beside = scored[list(new_rows)].fillna("")
+    pd.testing.assert_frame_equal(beside, new_rows, check_dtype=False)
     proba = scored[["proba_no", "proba_yes"]].astype(float).to_numpy()
     assert proba.sum(axis=1) == pytest.approx(1)
     assert set(scored["prediction"]) <= {"no", "yes"}
@@ -223,6 +224,7 @@ def test_model_is_the_method_fitted_to_all_rows(data, model):
         y,
         estimator=focalsk.FocalNetClassifier(max_epochs=2),
         methods=["smote"],
+        columns=saved["columns"],
         random_state=0,
         cv=2,
     )

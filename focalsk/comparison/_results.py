@@ -100,7 +100,7 @@ class Comparison:
             Holm's procedure; ``fit_seconds`` and ``predict_seconds``, means; ``failed``, the
             number of folds on which it raised. All means are over the same folds, those that
             no method failed on. A method that failed somewhere has neither rank nor test and
-            stands below those that did not; one that failed on half of the folds or more has no
+            stands below those that did not; one that failed on more than half of the folds has no
             mean either, and takes no folds from the others.
 
         Raises
@@ -283,7 +283,7 @@ class Comparison:
     def _common_scores(self, metric: str) -> pd.DataFrame:
         """Scores on the folds that all methods finished, but for those that hardly finished any."""
         scores = self._scores(metric)
-        able = scores.columns[scores.notna().sum() > len(scores) / 2]
+        able = scores.columns[scores.notna().sum() >= len(scores) / 2]
         whole = scores[able].notna().all(axis=1)
         if not len(able) or not whole.any():
             able = scores.columns[[scores.notna().sum().argmax()]]

@@ -328,9 +328,8 @@ def _days_in_digits(numbers: NDArray[np.float64]) -> str:
     known = numbers[~np.isnan(numbers)]
     if not ((known > 19000000) & (known < 21000000) & (known == np.round(known))).all():
         return ""
-    days = pd.to_datetime(
-        pd.Series(known.astype(int).astype(str)), format="%Y%m%d", errors="coerce"
-    )
+    digits = pd.Series(known.astype(int).astype(str))
+    days = pd.to_datetime(digits, format="%Y%m%d", errors="coerce")
     if days.isna().any():
         return ""
     return "numbers that look like dates, year to day: types 'date' reads them so"

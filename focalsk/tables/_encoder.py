@@ -16,8 +16,16 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from focalsk.tables._columns import Columns
-from focalsk.tables._frames import as_numbers, is_words, label_of, plain_frame, some, without
-from focalsk.tables._reading import MISSING_WORDS, Reading, apply_reading, strip_cells
+from focalsk.tables._frames import (
+    MISSING_WORDS,
+    as_numbers,
+    is_words,
+    label_of,
+    plain_frame,
+    some,
+    without,
+)
+from focalsk.tables._reading import Reading, apply_reading, strip_cells
 
 __all__ = ["TableCleaner", "make_cleaner", "make_encoder"]
 

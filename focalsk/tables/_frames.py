@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 __all__ = [
+    "MISSING_WORDS",
     "as_numbers",
     "is_date",
     "is_words",
@@ -22,6 +23,12 @@ __all__ = [
     "without",
 ]
 
+#: Words that are missing values in a column of numbers or dates, in small letters.
+_WORDS = (
+    "na n/a n.a. #n/a <na> nan -nan nat null (null) nil none ? . - -- --- – — * missing unknown",
+    r"undefined k.a. #value! #div/0! #null! #ref! #name? \n",
+)
+MISSING_WORDS = frozenset(" ".join(_WORDS).split())
 _DAY = pd.Timedelta(days=1)
 
 
@@ -74,6 +81,8 @@ def plain_column(values: pd.Series) -> pd.Series | None:
         Any column of pandas.
     """
     dtype = values.dtype
+    if types.is_object_dtype(dtype):
+        return _words_of_mixed(values)
     if isinstance(dtype, pd.ArrowDtype):
         import pyarrow
 
@@ -88,6 +97,17 @@ def plain_column(values: pd.Series) -> pd.Series | None:
     if types.is_numeric_dtype(dtype) and not isinstance(dtype, pd.SparseDtype):
         return pd.Series(values.to_numpy(float, na_value=np.nan), values.index, name=values.name)
     return None
+
+
+def _words_of_mixed(values: pd.Series) -> pd.Series | None:
+    """Numbers among which words like NA stand, all as words, which are read as those of a file."""
+    if not types.infer_dtype(values, skipna=True).startswith("mixed"):
+        return None
+    words = {value.strip().lower() for value in values if isinstance(value, str)}
+    if not words or not words <= MISSING_WORDS:
+        return None
+    labels = [label_of(value) if pd.notna(value) else None for value in values]
+    return pd.Series(labels, index=values.index, name=values.name, dtype=object)
 
 
 def _of_polars(values: Any) -> Any:

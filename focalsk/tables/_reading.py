@@ -11,14 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["MISSING_WORDS", "Numbers", "Options", "Reading", "apply_reading", "look_at_numbers"]
+from focalsk.tables._frames import MISSING_WORDS
 
-#: Words that are missing values in a column of numbers or dates, in small letters.
-_WORDS = (
-    "na n/a n.a. #n/a <na> nan -nan nat null (null) nil none ? . - -- --- – — * missing unknown",
-    r"undefined k.a. #value! #div/0! #null! #ref! #name? \n",
-)
-MISSING_WORDS = frozenset(" ".join(_WORDS).split())
+__all__ = ["Numbers", "Options", "Reading", "apply_reading", "look_at_numbers"]
+
 MOSTLY = 0.95  # share of numbers from which the rest of a column is an error, not a category
 
 _MONEY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩₺₫฿₴₪₦]|Fr\.|kr\.?|zł|Kč|Ft|lei|CHF|USD|EUR|GBP|JPY|CNY|INR|BRL|CAD"
@@ -322,6 +318,8 @@ def apply_reading(values: pd.Series, reading: Reading) -> pd.Series:
     words = strip_cells(values, reading.missing)
     if reading.kind == "words":
         return words
+    nothing = words.map(lambda cell: isinstance(cell, str) and cell.lower() in MISSING_WORDS)
+    words = words.mask(nothing.astype(bool))
     codes, distinct = pd.factorize(words)
     read = _parse_dates if reading.kind in ("date", "duration") else _parse_numbers
     parsed = pd.Series(read(pd.Series(distinct, dtype=object), reading))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from focalsk.tables._columns import Columns, make_options
 from focalsk.tables._files import read_frame, refuse_twins
 from focalsk.tables._frames import (
+    MISSING_WORDS,
     as_numbers,
     is_words,
     kind_of,
@@ -22,7 +23,7 @@ from focalsk.tables._frames import (
     some,
     without,
 )
-from focalsk.tables._reading import MISSING_WORDS, Options, Reading, strip_cells
+from focalsk.tables._reading import Options, Reading, strip_cells
 from focalsk.tables._words import apply_readings, decide_readings, note_of
 
 __all__ = ["read_rows", "read_table"]

@@ -10,9 +10,8 @@ from typing import Any
 import pandas as pd
 
 from focalsk.tables._dates import date_formats, duration_cells
-from focalsk.tables._frames import some
+from focalsk.tables._frames import MISSING_WORDS, some
 from focalsk.tables._reading import (
-    MISSING_WORDS,
     MOSTLY,
     Numbers,
     Options,
@@ -237,7 +236,8 @@ def _dated(
 
 def _unlike(cells: list[str]) -> list[str]:
     """One cell of each format."""
-    return list({tuple(date_formats([cell])[0]): cell for cell in cells}.values())
+    unlike = {tuple(date_formats([cell])[0]): cell for cell in cells}
+    return [unlike[formats] for formats in sorted(unlike)]  # what is no date first
 
 
 def _refuse_ambiguous(name: str, cell: str, formats: list[str]) -> None:

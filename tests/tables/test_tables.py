@@ -109,7 +109,7 @@ def trained(tmp_path_factory):
             "debt": [f"{value:,.2f}" for value in np.exp(rng.normal(8, 1.5, N))],
             "flag": rng.random(N) > 0.5,
             "since": rng.permutation(pd.date_range("2020-01-01", periods=N)),
-            "score": [value if value > 0.1 else "NA" for value in rng.random(N).round(2)],
+            "score": [str(value) if value > 0.1 else "NA" for value in rng.random(N).round(2)],
             "y": rng.choice(["no", "yes"], N),
         }
     )
@@ -206,5 +206,5 @@ def test_word_for_nothing_is_the_same_after_others_have_read_the_table(tmp_path)
     again = pd.read_csv(tmp_path / "words.csv")  # which takes NA for a missing value
     assert again["c"].isna().any()
     assert_allclose(encoder.transform(again), encoder.transform(X))
-    encoder = make_encoder(infer_columns(again)).fit(again)
+    encoder = make_encoder(infer_columns(again[["x", "c"]])).fit(again)
     assert_allclose(encoder.transform(X), encoder.transform(again))
