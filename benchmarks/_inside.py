@@ -21,7 +21,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
-from focalsk.estimators._stack import Fold, Stack, Task
+from focalsk.estimators import Fold, Stack, Task
 from focalsk.search import _run as search
 from focalsk.search import _search_cv as model_selection
 
@@ -130,12 +130,12 @@ def step_seconds(
 
 # What to time from the outside. A part may lie within another, which is then printed without it.
 PARTS = {
-    "read folds, make tasks": (search.Search, "_make_tasks", None),
+    "read folds, make tasks": (search, "_make_tasks", None),
     "group tasks": (search, "group_tasks", None),
     "build stacks": (Stack, "__init__", None),
     "train": (Stack, "fit", None),
-    "score": (search, "score_stream", None),
-    "score: metrics": (search, "_score", "score"),
+    "score": (search, "score_nets", None),
+    "score: metrics": (search, "score_stream", "score"),
     "refit": (model_selection._StackedSearch, "_refit", None),
 }
 

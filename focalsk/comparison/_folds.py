@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
-from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
+from focalsk._compat._sklearn import safe_indexing
 from focalsk.comparison._decisions import decide, tune_decisions
 
 __all__ = ["Failure", "FoldPrediction", "Split", "run"]
@@ -185,9 +185,9 @@ def _predict_fold(
     if tune:
         rules, prior = _tune(clone(estimator), X, y, split.train, classes, seed)
     start = perf_counter()
-    estimator.fit(_safe_indexing(X, split.train), y[split.train])
+    estimator.fit(safe_indexing(X, split.train), y[split.train])
     fit_seconds = perf_counter() - start
-    X_test = _safe_indexing(X, split.test)
+    X_test = safe_indexing(X, split.test)
     start = perf_counter()
     proba = _proba(estimator, X_test, classes)
     predict_seconds = perf_counter() - start
@@ -219,8 +219,8 @@ def _tune(
     """Decision rules from a quarter of the training fold that the rest of it predicts."""
     folds = StratifiedKFold(4, shuffle=True, random_state=seed)
     inner, held_out = next(folds.split(train, y[train]))
-    estimator.fit(_safe_indexing(X, train[inner]), y[train[inner]])
-    proba = _proba(estimator, _safe_indexing(X, train[held_out]), classes)
+    estimator.fit(safe_indexing(X, train[inner]), y[train[inner]])
+    proba = _proba(estimator, safe_indexing(X, train[held_out]), classes)
     prior = np.mean(y[train][:, None] == classes, axis=0)
     return tune_decisions(y[train[held_out]], proba, classes, prior), prior
 

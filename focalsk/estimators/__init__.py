@@ -8,6 +8,7 @@ What is in the room, from the bottom up:
 - ``_building``: from parameters to a net.
 - ``_classifier``: FocalNetClassifier.
 - ``_stack``: many candidate nets as one net, and back.
+- ``_grouping``: which nets can train as one.
 - ``_inputs``, ``_folds``, ``_members``, ``_posteriors``, ``_decisions``: parts of the ensemble.
 - ``_ensemble``: FocalEnsembleClassifier.
 
@@ -19,13 +20,15 @@ from focalsk.estimators._building import make_seed as make_seed
 from focalsk.estimators._class_weight import compute_alpha
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._ensemble import FocalEnsembleClassifier
+from focalsk.estimators._grouping import fingerprint as fingerprint
+from focalsk.estimators._grouping import group_tasks as group_tasks
+from focalsk.estimators._grouping import why_alone as why_alone
+from focalsk.estimators._grouping import why_no_stack as why_no_stack
+from focalsk.estimators._stack import FittedStream as FittedStream
 from focalsk.estimators._stack import Fold as Fold
 from focalsk.estimators._stack import Stack as Stack
 from focalsk.estimators._stack import Task as Task
-from focalsk.estimators._stack import fingerprint as fingerprint
-from focalsk.estimators._stack import group_tasks as group_tasks
-from focalsk.estimators._stack import why_alone as why_alone
-from focalsk.estimators._stack import why_no_stack as why_no_stack
+from focalsk.estimators._target_coding import Head as Head
 from focalsk.estimators._validation import check_X as check_X
 
 __all__ = ["FocalEnsembleClassifier", "FocalNetClassifier", "compute_alpha"]

@@ -20,6 +20,7 @@ from focalsk.nets import FocalMLP, FocalNet
 
 __all__ = [
     "OPTIMIZERS",
+    "as_gamma",
     "divergence",
     "find_optimizer",
     "make_criterion",
@@ -93,6 +94,12 @@ def make_criterion(
         loss = OneVersusRestLoss
     tensor = None if weights is None else torch.as_tensor(weights)
     return alpha, loss(_check_gamma(estimator.gamma, head), tensor)
+
+
+def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
+    """The gamma of a loss, as a float or an array (n_outputs,)."""
+    gamma = criterion.gamma
+    return gamma.numpy(force=True) if isinstance(gamma, torch.Tensor) else gamma
 
 
 def divergence(estimator: Any) -> str:

@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Subset
 
-from focalsk.estimators._building import OPTIMIZERS, divergence, make_criterion, make_net
+from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
+from focalsk.estimators._building import (
+    OPTIMIZERS,
+    as_gamma,
+    divergence,
+    make_criterion,
+    make_net,
+)
 from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._target_coding import Head, Samples
 from focalsk.estimators._validation import check_X, check_X_y, read_samples, weigh
@@ -113,6 +119,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         Their names, if `X` had any.
     alpha_ : ndarray of shape (n_classes,) or (2, n_labels), or None
         Class weights; for labels, where they are absent and where present.
+    gamma_ : float or ndarray of shape (n_outputs,)
+        The focusing parameter of the loss.
     class_count_ : ndarray of shape (n_classes,) or (2, n_labels)
         Summed sample weights of the classes.
     net_ : FocalNet
@@ -257,7 +265,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     # Training -----------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> FocalNetClassifier:
         """Train the network.
 
@@ -296,7 +304,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.best_loss_ = min(self.history_[:, "valid_loss"])
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
         X: Any,
@@ -347,6 +355,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = head.classes
         self.class_count_ = counts
         self.alpha_ = alpha
+        self.gamma_ = as_gamma(criterion)
         if continuing:
             self.net_.criterion_ = criterion.to(self.net_.device)
         else:
@@ -406,7 +415,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
         logits = self._logits(X)
-        return self._head.scores(logits, self._net_gamma()).numpy()
+        return self._head.scores(logits, self.gamma_).numpy()
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -436,8 +445,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         p : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             In the order of ``classes_``; the rows sum to one unless they are labels.
         """
-        logits, gamma = self._logits(X), self._net_gamma()
-        return self._head.probabilities(logits, gamma, self.alpha_, self.proba).numpy()
+        logits = self._logits(X)
+        return self._head.probabilities(logits, self.gamma_, self.alpha_, self.proba).numpy()
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Natural logarithm of :meth:`predict_proba`.
@@ -457,7 +466,3 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     def _logits(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "net_")
         return self.net_.forward(check_X(self, X))
-
-    def _net_gamma(self) -> Any:
-        gamma = self.net_.criterion_.gamma
-        return gamma.cpu() if isinstance(gamma, torch.Tensor) else gamma

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
 from focalsk.estimators._building import OPTIMIZERS, divergence, make_seed
 from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._classifier import FocalNetClassifier
@@ -275,7 +275,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
 
     # Training -----------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, sample_weight: ArrayLike | None = None
     ) -> FocalEnsembleClassifier:

@@ -8,21 +8,18 @@ samples in the same order. `FocalNet` trains the stack with the loop that trains
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
-from joblib.hashing import NumpyHasher
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 from torch import nn
 
 from focalsk.estimators._building import (
-    OPTIMIZERS,
+    as_gamma,
     find_optimizer,
     make_criterion,
     module_params,
@@ -46,25 +43,10 @@ from focalsk.nets import (
     stack_losses,
 )
 
-__all__ = ["Fold", "Stack", "Task", "fingerprint", "group_tasks", "why_alone", "why_no_stack"]
+__all__ = ["COUPLED_DECAY", "FittedStream", "Fold", "Stack", "Task"]
 
-# What may differ between the nets of a stack.
-_PER_NET = {
-    "gamma", "alpha", "class_weight", "proba", "lr", "weight_decay", "random_state", "dropout",
-}  # fmt: skip
-# Optimizers whose step is proportional to lr, and those that add weight_decay to the gradient,
-# unless they are given parameters that change it.
-_LINEAR_IN_LR = set(OPTIMIZERS.values())
-_COUPLED_DECAY = {torch.optim.Adam, torch.optim.SGD}
-_CHANGES_STEP = {"lr", "weight_decay", "decoupled_weight_decay", "maximize"}
-# Optimizers that treat every weight by itself; others would mix the nets of a stack.
-_ELEMENTWISE = tuple(
-    getattr(torch.optim, name)
-    for name in (
-        "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop",
-        "Rprop", "SGD",
-    )
-)  # fmt: skip
+# Optimizers that add weight_decay to the gradient.
+COUPLED_DECAY = {torch.optim.Adam, torch.optim.SGD}
 
 
 @dataclass(frozen=True)
@@ -125,22 +107,6 @@ class Task:
     def optimizer(self) -> Any:
         return find_optimizer(self.estimator)
 
-    def stack_key(self) -> Any:
-        """Tasks of one key train in one stack."""
-        head, n_samples = self.fold.head, len(self.train.codes)
-        params = self.estimator.get_params(deep=False)
-        alone = {name: value for name, value in params.items() if name not in _PER_NET}
-        odd = not _CHANGES_STEP.isdisjoint(params["optimizer_params"] or {})
-        if odd or self.optimizer not in _LINEAR_IN_LR:
-            alone["lr"] = params["lr"]
-        if odd or self.optimizer not in _COUPLED_DECAY:
-            alone["weight_decay"] = params["weight_decay"]
-        batch_size = n_samples if params["batch_size"] == -1 else params["batch_size"]
-        data = self.train.X
-        shape = (-(-n_samples // batch_size), data.shape[1:], str(data.dtype), type(data))
-        alone = {name: fingerprint(value) for name, value in alone.items()}
-        return joblib.hash((alone, shape, head.classes.tolist(), head.multilabel, head.sigmoid))
-
     def datasets(self) -> tuple[Any, Any]:
         """What the net trains on and, with early stopping, what it is validated with."""
         head = self.fold.head
@@ -159,78 +125,14 @@ class Task:
         return module_params(self.estimator, self.train.X.shape[1], self.fold.head.n_outputs)
 
 
-class _Hasher(NumpyHasher):
-    """joblib's hash, by which tensors of one content are equal."""
-
-    def save(self, obj: Any) -> None:
-        if isinstance(obj, torch.Tensor):
-            obj = (type(obj), obj.requires_grad, obj.numpy(force=True))
-        super().save(obj)
-
-
-def fingerprint(value: Any) -> str:
-    """A hash of a parameter's content; of what cannot be pickled (a lambda), its identity."""
-    try:
-        return _Hasher("md5").hash(value)
-    except Exception:
-        return f"id {id(value)}"
-
-
-def why_alone(estimator: Any) -> str | None:
-    """Why a classifier's net cannot train beside others, or None if it can."""
-    if type(estimator) is not FocalNetClassifier:
-        return f"{type(estimator).__name__} is not a FocalNetClassifier"
-    if estimator.callbacks:
-        return "it has callbacks, which belong to one net"
-    optimizer = estimator.optimizer
-    if not isinstance(optimizer, str) and optimizer not in _ELEMENTWISE:
-        name = getattr(optimizer, "__name__", type(optimizer).__name__)
-        return f"its optimizer, {name}, may not treat every weight by itself"
-    if "param_groups" in (estimator.optimizer_params or {}):
-        return "its param_groups name the weights of one net"
-    return None
-
-
-def why_no_stack(task: Task) -> str | None:
-    """Why a user's module cannot be stacked, or None.
-
-    vmap refuses BatchNorm and dropout in training, say. A batch of a stack may be filled up, which
-    a net notices whose logits of a sample depend on the other samples.
-    """
-    if task.estimator.module is None:
-        return None
-    try:
-        stack = VmapStack([task.make_module(), task.make_module()])
-        X = ArrayDataset(task.train.X).take(slice(0, 2))[0]
-        X = X.to(stack.params[0].dtype)[None]
-        logits, first = stack(X), stack(X[:, :1])
-    except Exception as error:
-        return f"vmap refused {type(task.make_module()).__name__}: {error}".splitlines()[0]
-    if not torch.allclose(logits[..., :1], first, rtol=1e-3, atol=1e-5):
-        return f"{type(stack.base[0]).__name__} mixes the samples of a batch"
-    return None
-
-
-def group_tasks(tasks: Sequence[Task]) -> list[list[list[Task]]]:
-    """Tasks as stacks of streams of nets; every stream of a stack has as many nets."""
-    stacks: dict[Any, dict[Any, list[Task]]] = defaultdict(lambda: defaultdict(list))
-    for task in tasks:
-        same_samples = (id(task.fold), task.seed, task.estimator.validation_fraction)
-        stacks[task.stack_key()][same_samples].append(task)
-    by_size: dict[Any, list[list[Task]]] = defaultdict(list)
-    for key, streams in stacks.items():
-        for stream in streams.values():
-            by_size[key, len(stream)].append(stream)
-    return list(by_size.values())
-
-
 class Stack:
     """A stack of nets, trained together.
 
     Parameters
     ----------
     streams : list of lists of Task
-        As :func:`group_tasks` makes them.
+        Nets of a stream see the same samples in the same order, and all streams have as many
+        nets and batches; see `focalsk.search` for what makes them alike.
 
     Attributes
     ----------
@@ -260,7 +162,7 @@ class Stack:
             rates = None
         else:
             params["lr"] = 1.0
-            if first.optimizer in _COUPLED_DECAY:
+            if first.optimizer in COUPLED_DECAY:
                 params.pop("optimizer__weight_decay", None)
             else:
                 rates = [(lr, 0.0) for lr, _ in rates]
@@ -333,11 +235,14 @@ class Stack:
         with torch.no_grad():
             return torch.cat([self.module.logits(stream, batch[0]).cpu() for batch in batches], 1)
 
+    def fitted(self, stream: int, X: Any) -> FittedStream:
+        """The nets of a stream, quick to answer about validated `X`."""
+        return FittedStream(self, stream, X)
+
     def classifiers(self, stream: int, X: Any) -> Iterator[FocalNetClassifier]:
         """The nets of a stream as fitted classifiers, quick to answer about validated `X`."""
-        logits = self.logits(stream, X)
-        for k, task in enumerate(self.streams[stream]):
-            yield _as_fitted(task, _OneOfStack(self, stream, k, X, logits[k]))
+        fitted = self.fitted(stream, X)
+        return map(fitted.classifier, range(len(fitted.tasks)))
 
 
 def _make_modules(tasks: Sequence[Task], dtype: torch.dtype) -> list[nn.Module]:
@@ -362,16 +267,66 @@ class EachEpoch(Callback):
         self.function()
 
 
-class _OneOfStack:
-    """What a fitted classifier asks of its net, answered by one net of a stack."""
+class FittedStream:
+    """The trained nets of one stream of a stack, which are asked about samples together.
 
-    def __init__(self, stack: Stack, stream: int, k: int, X: Any, logits: torch.Tensor) -> None:
-        self.stack, self.stream, self.k = stack, stream, k
-        self.X, self.known = X, logits
-        self.criterion_ = stack.streams[stream][k].criterion
+    Parameters
+    ----------
+    stack : Stack
+        Trained.
+    stream : int
+        Which of its streams.
+    X : {ndarray, CSR matrix} of shape (n, ...)
+        Validated samples that all nets will be asked about.
+
+    Attributes
+    ----------
+    tasks : list of K Task
+        What each net was trained for.
+    """
+
+    def __init__(self, stack: Stack, stream: int, X: Any) -> None:
+        self.tasks = stack.streams[stream]
+        self._stack, self._stream = stack, stream
+        self._known = [(X, stack.logits(stream, X))]
+
+    def logits(self, X: Any) -> torch.Tensor:
+        """Logits (K, n, C) of all nets, computed once for samples that are alike.
+
+        Those of the first samples are kept, and those of the last others: a scorer may copy its
+        samples, or ask every net about a part of them.
+        """
+        for known, logits in self._known:
+            if X is known or _are_equal(X, known):
+                return logits
+        self._known[1:] = [(X, self._stack.logits(self._stream, X))]
+        return self._known[1][1]
+
+    def classifier(self, k: int) -> FocalNetClassifier:
+        """A net as a fitted classifier, to be given validated samples."""
+        return _as_fitted(self.tasks[k], OneOfStream(self, k))
+
+
+@dataclass(frozen=True)
+class OneOfStream:
+    """Answers for one net of a stream: all that a fitted classifier needs to predict."""
+
+    stream: FittedStream
+    k: int
 
     def forward(self, X: Any) -> torch.Tensor:
-        return self.known if X is self.X else self.stack.logits(self.stream, X)[self.k]
+        """Logits (n, C) of validated samples."""
+        return self.stream.logits(X)[self.k]
+
+
+def _are_equal(a: Any, b: Any) -> bool:
+    """Whether two dense or CSR matrices have the same entries."""
+    if type(a) is not type(b) or a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b)
+    parts = ("indptr", "indices", "data")
+    return all(np.array_equal(getattr(a, part), getattr(b, part)) for part in parts)
 
 
 def _as_fitted(task: Task, net: Any) -> FocalNetClassifier:
@@ -381,6 +336,6 @@ def _as_fitted(task: Task, net: Any) -> FocalNetClassifier:
     fitted._head = task.fold.head
     fitted.classes_ = task.fold.head.classes
     fitted.class_count_ = task.fold.counts
-    fitted.alpha_ = task.alpha
+    fitted.alpha_, fitted.gamma_ = task.alpha, as_gamma(task.criterion)
     fitted.net_ = net
     return fitted

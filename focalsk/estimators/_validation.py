@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, column_or_1d, get_tags
-from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
+from sklearn.utils.validation import validate_data
 
+from focalsk._compat._sklearn import check_sample_weight, check_targets
 from focalsk.estimators._target_coding import Head, Samples
 
 __all__ = ["check_X", "check_X_y", "read_samples", "weigh"]
@@ -39,7 +40,7 @@ def check_table(estimator: Any, X: Any, y: Any = None, reset: bool = False) -> A
 
 def check_y(y: Any) -> Any:
     """Classes (n,), or label indicators (n, K)."""
-    y = _check_y(y, multi_output=True)
+    y = check_targets(y, multi_output=True)
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
@@ -63,7 +64,7 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
     """The samples that have a weight, with the weights checked."""
     if sample_weight is None:
         return Samples(X, codes, None)
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
     samples = Samples(X, codes, weight)

@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from focalsk._compat._torch import apply_directly, is_functorch_active
+
 __all__ = [
     "class_margins",
     "dense_focal",
@@ -488,7 +490,7 @@ def _differentiable(
         loss, _ = _ClosedForm.apply(terms, dim, input, *args)
         return total(loss, denominator)
     # Without inspecting the signature of forward, which takes longer than a small loss.
-    return super(torch.autograd.Function, _Eager).apply(terms, dim, denominator, input, *args)
+    return apply_directly(_Eager, terms, dim, denominator, input, *args)
 
 
 def total(loss: Tensor, denominator: float | Tensor | None) -> Tensor:
@@ -498,4 +500,4 @@ def total(loss: Tensor, denominator: float | Tensor | None) -> Tensor:
 
 def is_traced() -> bool:
     """Whether a compiler or a function transform is looking on."""
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    return torch.compiler.is_compiling() or is_functorch_active()

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Adam, AdamW
-from torch.optim import optimizer as _registry
+
+from focalsk._compat._torch import fused_adam_kernel, is_optimizer_hooked
 
 __all__ = ["quick_step"]
 
@@ -60,13 +61,9 @@ def _is_plain(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) ->
     if type(optimizer) not in (Adam, AdamW):
         return False
     special = ("step", "grad_scale", "found_inf")  # schedulers wrap `step`, scalers set the others
-    hooks = (
-        optimizer._optimizer_step_pre_hooks,
-        optimizer._optimizer_step_post_hooks,
-        _registry._global_optimizer_pre_hooks,
-        _registry._global_optimizer_post_hooks,
-    )
-    if any(name in vars(optimizer) for name in special) or any(hooks):
+    if any(name in vars(optimizer) for name in special) or is_optimizer_hooked(optimizer):
+        return False
+    if fused_adam_kernel(False) is None or fused_adam_kernel(True) is None:
         return False
     groups = [group for group in optimizer.param_groups if group["params"]]
     theirs = {id(p) for group in groups for p in group["params"]}
@@ -92,7 +89,7 @@ def _kernel(
     for state, count in zip(states, steps, strict=True):
         state["step"] = count
     decoupled = group.get("decoupled_weight_decay", isinstance(optimizer, AdamW))
-    kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
+    kernel: Any = fused_adam_kernel(decoupled)
 
     def update(grads: Any) -> None:
         counts.add_(one)

@@ -15,18 +15,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as _registry
 
+from focalsk._compat._torch import any_module_hook, is_hooked, relu_backward_
 from focalsk.losses import SigmoidFocalLoss
 from focalsk.nets._mlp import FocalMLP, expand, limit, random_units
 from focalsk.nets._stacked_loss import StackedLoss, can_stack, stack_losses
 from focalsk.nets._stacked_modules import Drop, StackedMLP
 
 __all__ = ["layers_of_stack", "manual_step", "plain_forward", "stacked_step"]
-
-_GLOBAL_HOOKS = [
-    f"_global_{name}_hooks" for name in ("forward", "forward_pre", "backward", "backward_pre")
-]
 
 Step = Callable[..., tuple[Tensor, list[Tensor]]]
 """Of samples (B, D), targets (B,) and perhaps weights (B,): the mean loss (1,) and the gradients
@@ -80,7 +76,7 @@ class Layers:
         for transposed, (h, factor) in zip(self.transposed[::-1], way[:0:-1], strict=True):
             grads += [gradient.sum(2, keepdim=True), torch.bmm(gradient, h.transpose(1, 2))]
             gradient = torch.bmm(transposed, gradient)
-            _threshold_backward(gradient, h, 0, grad_input=gradient)  # of ReLU, in place
+            relu_backward_(gradient, h)
             if factor is not None:
                 gradient.mul_(factor)
         X = way[0][0]
@@ -90,9 +86,6 @@ class Layers:
         of_first = torch.bmm(gradient, X.transpose(1, 2))
         grads.append(of_first.view(*self.units, X.shape[1]) if self.is_wide else of_first)
         return grads[::-1]
-
-
-_threshold_backward = torch.ops.aten.threshold_backward.grad_input
 
 
 def stacked_step(
@@ -159,7 +152,7 @@ def manual_step(module: Any, criterion: nn.Module, X: Any, y: Any) -> Step | Non
         not all trained.
     """
     linear = _plain_layers(module)
-    if not linear or not _is_unhooked(criterion):
+    if not linear or is_hooked(criterion):
         return None
     n_features, n_outputs = module.n_features, linear[-1].out_features
     if not can_stack(criterion, n_outputs) or not _fits(X, y, n_features, n_outputs, criterion):
@@ -209,26 +202,13 @@ def _plain_layers(module: nn.Module) -> list[Any]:
     layers = list(module.layers.children())
     if not all(type(layer) is nn.Linear and layer.bias is not None for layer in layers):
         return []
-    if any(getattr(_registry, name) for name in _GLOBAL_HOOKS) or not all(
-        map(_is_unhooked, (module, module.layers, *layers))
-    ):
+    if any_module_hook() or any(map(is_hooked, (module, module.layers, *layers))):
         return []
     return layers
 
 
-def _is_unhooked(module: nn.Module) -> bool:
-    own = vars(module)
-    return "forward" not in own and not (
-        own["_forward_hooks"]
-        or own["_forward_pre_hooks"]
-        or own["_backward_hooks"]
-        or own["_backward_pre_hooks"]
-    )
-
-
 def _is_plainly_trained(parameter: Tensor) -> bool:
-    hooked = parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None)
-    return parameter.requires_grad and not hooked
+    return parameter.requires_grad and not is_hooked(parameter)
 
 
 def _fits(X: Any, y: Any, n_features: int, n_outputs: int, criterion: nn.Module) -> bool:

@@ -1,32 +1,27 @@
-"""The work of a search: folds prepared once, candidates trained in stacks, every one scored."""
+"""The work of a search: candidates trained in stacks of nets on prepared splits, all scored."""
 
 from __future__ import annotations
 
 import copy
-import numbers
 import os
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import joblib
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
-from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer
-from sklearn.model_selection._validation import _fit_and_score, _score
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params, _num_samples
 from tqdm.auto import tqdm
 
+from focalsk._compat._sklearn import fit_and_score, named_scorers, num_samples
 from focalsk.estimators import (
     FocalNetClassifier,
-    Fold,
     Stack,
     Task,
     check_X,
@@ -37,76 +32,39 @@ from focalsk.estimators import (
     why_alone,
     why_no_stack,
 )
+from focalsk.search._folds import (
+    PreparedSplit,
+    ScoringSet,
+    final_estimator,
+    prepare_split,
+    with_steps,
+)
+from focalsk.search._scores import needs_predictions_only, score_one, score_stream
 
-__all__ = ["Search", "last_step"]
+__all__ = ["Settings", "evaluate"]
 
+Result = dict[str, Any]
+"""What scikit-learn notes of a fit: fit_error, test_scores, train_scores, times, sizes."""
 
-def final(estimator: Any) -> Any:
-    """The last step of a pipeline; any other estimator itself."""
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-
-
-def last_step(estimator: Any) -> Any:
-    """The FocalNetClassifier that an estimator is or ends in; None if there is none."""
-    step = final(estimator)
-    return step if isinstance(step, FocalNetClassifier) else None
-
-
-class _Recorder(FocalNetClassifier):
-    """Stands at the end of a pipeline and keeps what reaches it."""
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> _Recorder:
-        self.given_ = (X, y, sample_weight)
-        return self
-
-    def predict(self, X: Any) -> Any:
-        return X
+Key = tuple[int, int]
+"""A candidate's number and a split's."""
 
 
-class Part(NamedTuple):
-    """Samples to score on: as given, as they reach the net, their targets and weights."""
+@dataclass(frozen=True)
+class Settings:
+    """How a search fits and scores: parameters of the same name of scikit-learn's searches."""
 
-    raw: Any
-    X: Any
-    y: Any
-    score_params: dict[str, Any]
+    scorers: Any  # as BaseSearchCV makes them of `scoring`
+    error_score: Any = np.nan
+    return_train_score: bool = False
+    n_jobs: int | None = None
+    pre_dispatch: int | str = "2*n_jobs"
+    verbose: int = 0
+    memory_budget: int | None = None
 
-
-@dataclass
-class Split:
-    """One split under one setting of what comes before the classifier."""
-
-    steps: Any  # what comes before, fitted, and a _Recorder
-    parts: dict[str, Part]  # "test", and "train" if train scores are wanted
-    folds: dict[Any, Fold]
-
-    def fold(self, classifier: FocalNetClassifier) -> Fold:
-        """The training samples as a classifier reads them, shared where it reads them alike."""
-        key = (classifier.output, classifier.module is None)
-        if key not in self.folds:
-            self.folds[key] = Fold.of(clone(classifier), *final(self.steps).given_)
-        return self.folds[key]
-
-
-@dataclass
-class Scoring:
-    """How the nets are scored."""
-
-    scorers: Any
-    error_score: Any
-    return_train_score: bool
-
-    @property
-    def plain(self) -> bool:
-        """Scorers of scikit-learn's ask for predictions only, not what comes before the net."""
-        scorers = self.scorers
-        if isinstance(scorers, _MultimetricScorer):
-            return all(isinstance(scorer, _BaseScorer) for scorer in scorers._scorers.values())
-        return isinstance(scorers, _BaseScorer) or type(scorers).__name__ == "_PassthroughScorer"
-
-    def failed(self, error: str, n_test: int, seconds: float) -> dict[str, Any]:
+    def failed(self, error: str, n_test: int, seconds: float) -> Result:
         """The result of a fit that raised an error."""
-        names = getattr(self.scorers, "_scorers", None)
+        names = named_scorers(self.scorers)
         scores = self.error_score if names is None else dict.fromkeys(names, self.error_score)
         result = {
             "fit_error": error,
@@ -118,113 +76,28 @@ class Scoring:
         return result | ({"train_scores": copy.copy(scores)} if self.return_train_score else {})
 
 
-class Search:
-    """Evaluate candidates on splits.
+@dataclass(frozen=True)
+class Problem:
+    """What is searched, on what data."""
 
-    Parameters
-    ----------
-    estimator : FocalNetClassifier or Pipeline that ends in one
-        Unfitted.
-    X, y : the data.
-    splits : list of (train, test) index arrays.
-    scorers : callable
-        As scikit-learn's searches make them.
-    fit_params, score_params : dict
-        What goes with `fit` and with scoring, for all samples.
-    settings : FocalGridSearchCV or FocalRandomizedSearchCV
-        n_jobs, pre_dispatch, verbose, error_score, return_train_score and memory_budget.
-    """
+    estimator: Any  # FocalNetClassifier or a Pipeline that ends in one, unfitted
+    X: Any
+    y: Any
+    splits: Sequence[tuple[Any, Any]]  # indices to train and to test on
+    fit_params: dict[str, Any]
+    score_params: dict[str, Any]
 
-    def __init__(
-        self,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        *,
-        splits: list[tuple[Any, Any]],
-        scorers: Any,
-        fit_params: dict[str, Any],
-        score_params: dict[str, Any],
-        settings: Any,
-    ) -> None:
-        self.estimator, self.X, self.y = estimator, X, y
-        self.splits = splits
-        self.fit_params, self.score_params = fit_params or {}, score_params or {}
-        self.settings = settings
-        self.scoring = Scoring(scorers, settings.error_score, settings.return_train_score)
-        self.stacks: list[dict[str, Any]] = []
-        self.seeds: dict[Any, int] = {}
 
-    def run(self, candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """One result per candidate and split, in the order that cv_results_ wants."""
-        error_score = self.settings.error_score
-        if not isinstance(error_score, numbers.Number) and error_score != "raise":
-            raise ValueError(
-                "The 'error_score' parameter must be 'raise' or a number. Got "
-                f"{error_score!r} instead."
-            )
-        self.results: dict[tuple[int, int], dict[str, Any]] = {}
-        groups = defaultdict(list)
-        for i, params in enumerate(candidates):
-            groups[self._before(params)].append((i, params))
-        with tqdm(unit="epoch", disable=not self.settings.verbose) as self.bar:
-            for group in groups.values():
-                self._run_group(group)
-        self.bar = None
-        return [self.results[i, s] for i in range(len(candidates)) for s in range(len(self.splits))]
+@dataclass
+class Evaluation:
+    """What has been found out so far."""
 
-    def _before(self, params: dict[str, Any]) -> str:
-        """Candidates of one value share everything that comes before the classifier."""
-        if not isinstance(self.estimator, Pipeline):
-            return ""
-        own = self.estimator.steps[-1][0] + "__"
-        return joblib.hash({k: fingerprint(v) for k, v in params.items() if not k.startswith(own)})
+    results: dict[Key, Result] = field(default_factory=dict)
+    stacks: list[dict[str, Any]] = field(default_factory=list)
+    seeds: dict[Any, int] = field(default_factory=dict)
 
-    def _run_group(self, group: list[tuple[int, dict[str, Any]]]) -> None:
-        estimators = {
-            i: clone(self.estimator).set_params(**clone(params, safe=False)) for i, params in group
-        }
-        reasons = {i: why_alone(final(estimator)) for i, estimator in estimators.items()}
-        alone = {i: reason for i, reason in reasons.items() if reason}
-        tasks: list[Task] = []
-        splits: dict[int, Split] = {}
-        beside = [(i, estimator) for i, estimator in estimators.items() if i not in alone]
-        if beside:
-            for s in range(len(self.splits)):
-                tasks += self._make_tasks(s, beside, splits)
-        stacks = []
-        for streams in group_tasks(tasks):
-            reason = why_no_stack(streams[0][0])
-            if reason:
-                alone |= {task.key[0]: reason for stream in streams for task in stream}
-            else:
-                stacks.append(streams)
-        self._run_stacks(stacks, splits)
-        self._run_alone([(i, params, alone[i]) for i, params in group if i in alone])
-
-    def _make_tasks(
-        self, s: int, estimators: list[tuple[int, Any]], splits: dict[int, Split]
-    ) -> list[Task]:
-        """Tasks of all candidates on a split; those that cannot be fitted are results already."""
-        tasks, start = [], time.perf_counter()
-        for i, estimator in estimators:
-            try:
-                classifier = final(estimator)
-                classifier._validate_params()
-                if s not in splits:
-                    splits[s] = self._prepare(estimator, *self.splits[s])
-                fold = splits[s].fold(classifier)
-                tasks.append(Task((i, s), classifier, fold, self._seed(classifier)))
-            except Exception:
-                if self.scoring.error_score == "raise":
-                    raise
-                seconds = time.perf_counter() - start
-                n_test = _num_samples(self.splits[s][1])
-                self.results[i, s] = self.scoring.failed(traceback.format_exc(), n_test, seconds)
-        return tasks
-
-    def _seed(self, classifier: FocalNetClassifier) -> int:
-        # Without seeds of their own, all candidates share one: they compete on equal terms.
+    def seed_of(self, classifier: FocalNetClassifier) -> int:
+        """The seed of a classifier's `random_state`, drawn once for the search if it is None."""
         state = classifier.random_state
         if isinstance(state, np.random.RandomState):  # starts anew for every split
             return make_seed(clone(classifier))
@@ -232,70 +105,192 @@ class Search:
             self.seeds[state] = make_seed(classifier)
         return self.seeds[state]
 
-    def _prepare(self, estimator: Any, train: Any, test: Any) -> Split:
-        steps = clone(estimator)
-        final(steps).__class__ = _Recorder  # a clone's own, metadata requests and all
-        X, y = _safe_split(estimator, self.X, self.y, train)
-        steps.fit(X, y, **_check_method_params(self.X, params=self.fit_params, indices=train))
-        wanted = {"test": test} | ({"train": train} if self.scoring.return_train_score else {})
-        parts = {}
-        for name, index in wanted.items():
-            raw, y = _safe_split(estimator, self.X, self.y, index, train)
-            score_params = _check_method_params(self.X, params=self.score_params, indices=index)
-            parts[name] = Part(raw, steps.predict(raw), y, score_params)
-        return Split(steps, parts, {})
 
-    def _run_stacks(self, stacks: list[list[list[Task]]], splits: dict[int, Split]) -> None:
-        n_jobs = effective_n_jobs(self.settings.n_jobs)
-        chunks = [
-            chunk
-            for streams in stacks
-            for chunk in chunk_streams(streams, self.settings.memory_budget, n_jobs)
-        ]
-        for chunk in chunks:
-            self.stacks.append(
-                {"n_nets": sum(map(len, chunk)), "n_streams": len(chunk), "trained": "stacked"}
-            )
-        self.bar.set_description(f"{sum(stack['n_nets'] for stack in self.stacks)} nets")
-        self.bar.total = (self.bar.total or 0) + sum(map(_n_epochs, chunks))
-        if n_jobs == 1:
-            outs = (run_stack(chunk, splits, self.scoring, self.bar.update) for chunk in chunks)
+def evaluate(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    candidates: Sequence[dict[str, Any]],
+    splits: Sequence[tuple[Any, Any]],
+    settings: Settings,
+    *,
+    fit_params: dict[str, Any] | None = None,
+    score_params: dict[str, Any] | None = None,
+) -> tuple[list[Result], list[dict[str, Any]]]:
+    """Fit and score candidates on splits.
+
+    Parameters
+    ----------
+    estimator : FocalNetClassifier or Pipeline that ends in one
+        Unfitted.
+    X, y : the data.
+    candidates : sequence of dict
+        Parameters to set.
+    splits : sequence of (train, test) index arrays
+    settings : Settings
+    fit_params, score_params : dict, default=None
+        What goes with `fit` and with scoring, for all samples.
+
+    Returns
+    -------
+    results : list of dict
+        One per candidate and split, in the order that cv_results_ wants.
+    stacks : list of dict
+        What was trained how.
+    """
+    problem = Problem(estimator, X, y, splits, fit_params or {}, score_params or {})
+    done = Evaluation()
+    groups: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
+    for i, params in enumerate(candidates):
+        groups[_preprocessing_key(estimator, params)][i] = params
+    with tqdm(unit="epoch", disable=not settings.verbose) as bar:
+        for group in groups.values():
+            _evaluate_group(problem, group, settings, done, bar)
+    keys = [(i, s) for i in range(len(candidates)) for s in range(len(splits))]
+    return [done.results[key] for key in keys], done.stacks
+
+
+def _preprocessing_key(estimator: Any, params: dict[str, Any]) -> str:
+    """Candidates of one key share everything that comes before the classifier."""
+    if not isinstance(estimator, Pipeline):
+        return ""
+    own = estimator.steps[-1][0] + "__"
+    return joblib.hash({k: fingerprint(v) for k, v in params.items() if not k.startswith(own)})
+
+
+def _evaluate_group(
+    problem: Problem,
+    group: dict[int, dict[str, Any]],
+    settings: Settings,
+    done: Evaluation,
+    bar: Any,
+) -> None:
+    """Evaluate candidates, by their numbers, that share what comes before the classifier."""
+    estimators = {
+        i: clone(problem.estimator).set_params(**clone(params, safe=False))
+        for i, params in group.items()
+    }
+    reasons = {i: why_alone(final_estimator(estimator)) for i, estimator in estimators.items()}
+    alone = {i: reason for i, reason in reasons.items() if reason}
+    stackable = {i: estimator for i, estimator in estimators.items() if i not in alone}
+    splits: dict[int, PreparedSplit] = {}
+    tasks = [
+        task
+        for s in range(len(problem.splits) if stackable else 0)
+        for task in _make_tasks(problem, s, stackable, splits, settings, done)
+    ]
+    stacks = []
+    for streams in group_tasks(tasks):
+        reason = why_no_stack(streams[0][0])
+        if reason:
+            alone |= {task.key[0]: reason for stream in streams for task in stream}
         else:
-            outs = Parallel(n_jobs=self.settings.n_jobs, pre_dispatch=self.settings.pre_dispatch)(
-                delayed(run_stack)(chunk, splits, self.scoring) for chunk in chunks
-            )
-        for chunk, out in zip(chunks, outs, strict=True):
-            self.results.update(out)
-            if n_jobs > 1:
-                self.bar.update(_n_epochs(chunk))
+            stacks.append(streams)
+    _run_stacks(stacks, splits, settings, done, bar)
+    _run_alone(problem, {i: group[i] for i in group if i in alone}, alone, settings, done)
 
-    def _run_alone(self, group: list[tuple[int, dict[str, Any], str]]) -> None:
-        """Candidates that no stack takes, in scikit-learn's own way."""
-        jobs = [(i, s, params) for i, params, _ in group for s in range(len(self.splits))]
-        outs = Parallel(n_jobs=self.settings.n_jobs, pre_dispatch=self.settings.pre_dispatch)(
-            delayed(_fit_and_score)(
-                clone(self.estimator),
-                self.X,
-                self.y,
-                train=self.splits[s][0],
-                test=self.splits[s][1],
-                scorer=self.scoring.scorers,
-                parameters=params,
-                fit_params=self.fit_params,
-                score_params=self.score_params,
-                return_train_score=self.scoring.return_train_score,
-                return_n_test_samples=True,
-                return_times=True,
-                error_score=self.scoring.error_score,
-                verbose=0,
-            )
-            for i, s, params in jobs
+
+def _make_tasks(
+    problem: Problem,
+    s: int,
+    estimators: dict[int, Any],
+    splits: dict[int, PreparedSplit],
+    settings: Settings,
+    done: Evaluation,
+) -> list[Task]:
+    """Tasks of all candidates on a split; those that cannot be fitted are results already."""
+    tasks, start = [], time.perf_counter()
+    indices = dict(zip(("train", "test"), problem.splits[s], strict=True))
+    for i, estimator in estimators.items():
+        try:
+            classifier = final_estimator(estimator)
+            classifier._validate_params()
+            if s not in splits:
+                splits[s] = prepare_split(
+                    estimator,
+                    problem.X,
+                    problem.y,
+                    indices,
+                    problem.fit_params,
+                    problem.score_params,
+                    return_train_score=settings.return_train_score,
+                )
+            fold = splits[s].fold(classifier)
+            tasks.append(Task((i, s), classifier, fold, done.seed_of(classifier)))
+        except Exception:
+            if settings.error_score == "raise":
+                raise
+            seconds = time.perf_counter() - start
+            n_test = num_samples(indices["test"])
+            done.results[i, s] = settings.failed(traceback.format_exc(), n_test, seconds)
+    return tasks
+
+
+def _run_stacks(
+    stacks: list[list[list[Task]]],
+    splits: dict[int, PreparedSplit],
+    settings: Settings,
+    done: Evaluation,
+    bar: Any,
+) -> None:
+    n_jobs = effective_n_jobs(settings.n_jobs)
+    chunks = [
+        chunk
+        for streams in stacks
+        for chunk in chunk_streams(streams, settings.memory_budget, n_jobs)
+    ]
+    for chunk in chunks:
+        done.stacks.append(
+            {"n_nets": sum(map(len, chunk)), "n_streams": len(chunk), "trained": "stacked"}
         )
-        self.results.update({(i, s): out for (i, s, _), out in zip(jobs, outs, strict=True)})
-        for reason, count in Counter(reason for _, _, reason in group).items():
-            self.stacks.append(
-                {"n_nets": count * len(self.splits), "trained": "alone", "reason": reason}
-            )
+    bar.set_description(f"{sum(stack['n_nets'] for stack in done.stacks)} nets")
+    bar.total = (bar.total or 0) + sum(map(_n_epochs, chunks))
+    outs: Iterable[dict[Key, Result]]
+    if n_jobs == 1:
+        outs = (run_stack(chunk, splits, settings, bar.update) for chunk in chunks)
+    else:
+        outs = Parallel(n_jobs=settings.n_jobs, pre_dispatch=settings.pre_dispatch)(
+            delayed(run_stack)(chunk, splits, settings) for chunk in chunks
+        )
+    for chunk, out in zip(chunks, outs, strict=True):
+        done.results.update(out)
+        if n_jobs > 1:
+            bar.update(_n_epochs(chunk))
+
+
+def _run_alone(
+    problem: Problem,
+    candidates: dict[int, dict[str, Any]],
+    reasons: dict[int, str],
+    settings: Settings,
+    done: Evaluation,
+) -> None:
+    """Candidates that no stack takes, in scikit-learn's own way."""
+    keys = [(i, s) for i in candidates for s in range(len(problem.splits))]
+    outs = Parallel(n_jobs=settings.n_jobs, pre_dispatch=settings.pre_dispatch)(
+        delayed(fit_and_score)(
+            clone(problem.estimator),
+            problem.X,
+            problem.y,
+            train=problem.splits[s][0],
+            test=problem.splits[s][1],
+            scorer=settings.scorers,
+            parameters=candidates[i],
+            fit_params=problem.fit_params,
+            score_params=problem.score_params,
+            return_train_score=settings.return_train_score,
+            return_n_test_samples=True,
+            return_times=True,
+            error_score=settings.error_score,
+            verbose=0,
+        )
+        for i, s in keys
+    )
+    done.results.update(zip(keys, outs, strict=True))
+    for reason, count in Counter(reasons[i] for i in candidates).items():
+        done.stacks.append(
+            {"n_nets": count * len(problem.splits), "trained": "alone", "reason": reason}
+        )
 
 
 def _n_epochs(streams: list[list[Task]]) -> int:
@@ -341,45 +336,46 @@ def free_memory() -> int:
 
 def run_stack(
     streams: list[list[Task]],
-    splits: dict[int, Split],
-    scoring: Scoring,
+    splits: dict[int, PreparedSplit],
+    settings: Settings,
     progress: Callable[[int], Any] | None = None,
-) -> dict[Any, dict[str, Any]]:
+) -> dict[Key, Result]:
     """Train a stack and score its nets: one result per task, by its key."""
     start = time.perf_counter()
     tasks = [task for stream in streams for task in stream]
     try:
         stack = Stack(streams).fit(None if progress is None else lambda: progress(len(tasks)))
     except Exception:
-        if scoring.error_score == "raise":
+        if settings.error_score == "raise":
             raise
         if len(tasks) > 1:  # one of them is to blame; the others train without it
             return {
                 key: result
                 for task in tasks
-                for key, result in run_stack([[task]], splits, scoring).items()
+                for key, result in run_stack([[task]], splits, settings).items()
             }
         key, seconds = tasks[0].key, time.perf_counter() - start
-        n_test = _num_samples(splits[key[1]].parts["test"].y)
-        return {key: scoring.failed(traceback.format_exc(), n_test, seconds)}
+        n_test = num_samples(splits[key[1]].scoring_sets["test"].y)
+        return {key: settings.failed(traceback.format_exc(), n_test, seconds)}
     seconds = (time.perf_counter() - start) / len(tasks)
     diverged = dict(zip((task.key for task in tasks), stack.diverged(), strict=True))
-    results = {}
+    results: dict[Key, Result] = {}
     for s, stream in enumerate(streams):
         split = splits[stream[0].key[1]]
+        n_test = num_samples(split.scoring_sets["test"].y)
+        wanted = [k for k, task in enumerate(stream) if not diverged[task.key]]
         scored = {
-            name: score_stream(stack, s, split, part, scoring, diverged)
-            for name, part in split.parts.items()
+            name: score_nets(stack, s, wanted, split, samples, settings)
+            for name, samples in split.scoring_sets.items()
         }
-        for task in stream:
-            n_test = _num_samples(split.parts["test"].y)
+        for k, task in enumerate(stream):
             if diverged[task.key]:
                 error = f"ValueError: {divergence(task.estimator)}"
-                if scoring.error_score == "raise":
+                if settings.error_score == "raise":
                     raise ValueError(error)
-                results[task.key] = scoring.failed(error, n_test, seconds)
+                results[task.key] = settings.failed(error, n_test, seconds)
                 continue
-            scores, score_time = scored["test"][task.key]
+            scores, score_time = scored["test"][k]
             results[task.key] = {
                 "fit_error": None,
                 "test_scores": scores,
@@ -388,38 +384,37 @@ def run_stack(
                 "score_time": score_time,
             }
             if "train" in scored:
-                results[task.key]["train_scores"] = scored["train"][task.key][0]
+                results[task.key]["train_scores"] = scored["train"][k][0]
     return results
 
 
-def score_stream(
-    stack: Stack, s: int, split: Split, part: Part, scoring: Scoring, skipped: dict[Any, bool]
-) -> dict[Any, tuple[Any, float]]:
-    """Scores of the nets of a stream, and the seconds that each took."""
-    stream = stack.streams[s]
-    reader = stream[0].fold.reader
-    X = check_X(reader, part.X)
+def score_nets(
+    stack: Stack,
+    s: int,
+    wanted: list[int],
+    split: PreparedSplit,
+    samples: ScoringSet,
+    settings: Settings,
+) -> dict[int, tuple[Any, float]]:
+    """Scores of the wanted nets of a stream, and the seconds that each took."""
+    reader = stack.streams[s][0].fold.reader
+    start = time.perf_counter()
+    X = check_X(reader, samples.X)
+    fitted = stack.fitted(s, X)
+    if needs_predictions_only(settings.scorers):
+        values = score_stream(
+            fitted, wanted, X, samples.y, settings.scorers, samples.score_params,
+            settings.error_score,
+        )  # fmt: skip
+        seconds = (time.perf_counter() - start) / max(1, len(wanted))
+        return {k: (value, seconds) for k, value in zip(wanted, values, strict=True)}
     scores = {}
-    for task, classifier in zip(stream, stack.classifiers(s, X), strict=True):
-        if skipped[task.key]:
-            continue
+    for k in wanted:
         start = time.perf_counter()
-        estimator, samples = classifier, X
-        if not scoring.plain:
-            estimator, samples = with_steps(split.steps, classifier, reader), part.raw
-        value = _score(
-            estimator, samples, part.y, scoring.scorers, part.score_params, scoring.error_score
-        )
-        scores[task.key] = (value, time.perf_counter() - start)
+        whole = with_steps(split.steps, fitted.classifier(k), reader)
+        value = score_one(
+            whole, samples.raw, samples.y, settings.scorers, samples.score_params,
+            settings.error_score,
+        )  # fmt: skip
+        scores[k] = (value, time.perf_counter() - start)
     return scores
-
-
-def with_steps(steps: Any, classifier: FocalNetClassifier, reader: FocalNetClassifier) -> Any:
-    """A fitted classifier behind the fitted steps that come before it, if there are any."""
-    if hasattr(reader, "feature_names_in_"):
-        classifier.feature_names_in_ = reader.feature_names_in_
-    if not isinstance(steps, Pipeline):
-        return classifier
-    whole = copy.copy(steps)
-    whole.steps = [*steps.steps[:-1], (steps.steps[-1][0], classifier)]
-    return whole

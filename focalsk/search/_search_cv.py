@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.base import _fit_context, clone
-from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import (
     GridSearchCV,
     ParameterGrid,
@@ -18,27 +18,36 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     check_cv,
 )
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.model_selection._validation import (
-    _insert_error_scores,
-    _warn_or_raise_about_fit_failures,
-)
 from sklearn.utils import indexable
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_method_params
 
-from focalsk.search._run import Search, last_step
+from focalsk._compat._sklearn import (
+    BaseSearchCV,
+    Interval,
+    check_method_params,
+    fit_context,
+    has_callbacks,
+    insert_error_scores,
+    named_scorers,
+    warn_or_raise_about_fit_failures,
+)
+from focalsk.search._folds import focal_classifier_of
+from focalsk.search._run import Settings, evaluate
 
 __all__ = ["FocalGridSearchCV", "FocalRandomizedSearchCV"]
 
 
 class _StackedSearch(BaseSearchCV):
-    """What both searches share: `fit` evaluates all candidates as stacks of nets."""
+    """What both searches share: `fit` evaluates all candidates as stacks of nets.
+
+    It is scikit-learn's `fit` with another `evaluate_candidates`, and sets what that sets.
+    """
+
+    _own_constraints: dict = {"memory_budget": [None, Interval(Integral, 1, None, closed="left")]}
 
     def _candidates(self) -> Iterable[dict[str, Any]]:
         raise NotImplementedError
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Run fit with all sets of parameters.
 
@@ -55,50 +64,93 @@ class _StackedSearch(BaseSearchCV):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            If all fits fail, or if all candidates score NaN and the best is to be fitted again;
+            ``cv_results_`` then tells what happened.
         """
-        if last_step(self.estimator) is None or getattr(self, "_skl_callbacks", None):
+        if focal_classifier_of(self.estimator) is None or has_callbacks(self):
             self.stacks_ = None
             return super().fit(X, y, **params)
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
-        params = _check_method_params(X, params=params)
+        params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
-        cv = check_cv(self.cv, y, classifier=True)
-        self.n_splits_ = cv.get_n_splits(X, y, **routed.splitter.split)
+        splits = self._make_splits(X, y, routed.splitter.split)
         candidates = list(self._candidates())
-        search = Search(
+        if not candidates:
+            raise ValueError(
+                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
+            )
+        settings = Settings(
+            scorers=scorers,
+            error_score=self.error_score,
+            return_train_score=self.return_train_score,
+            n_jobs=self.n_jobs,
+            pre_dispatch=self.pre_dispatch,
+            verbose=self.verbose,
+            memory_budget=self.memory_budget,
+        )
+        out, self.stacks_ = evaluate(
             clone(self.estimator),
             X,
             y,
-            splits=list(cv.split(X, y, **routed.splitter.split)),
-            scorers=scorers,
+            candidates,
+            splits,
+            settings,
             fit_params=routed.estimator.fit,
             score_params=routed.scorer.score,
-            settings=self,
         )
-        out = search.run(candidates)
-        self.stacks_ = search.stacks
-        _warn_or_raise_about_fit_failures(out, self.error_score)
+        warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
-            _insert_error_scores(out, self.error_score)
+            insert_error_scores(out, self.error_score)
         results = self._format_results(candidates, self.n_splits_, out, defaultdict(list))
-        self._conclude(results, out[0]["test_scores"], refit_metric)
+        self.multimetric_ = isinstance(out[0]["test_scores"], dict)
+        if callable(self.scoring) and self.multimetric_:
+            self._check_refit_for_multimetric(out[0]["test_scores"])
+            refit_metric = self.refit
+        named = named_scorers(scorers)
+        self.scorer_ = scorers if named is None else named
+        self.cv_results_ = results
+        if self.refit or not self.multimetric_:
+            self._set_best(results, refit_metric)
         if self.refit:
             self._refit(X, y, routed.estimator.fit)
-        self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
-        self.cv_results_ = results
         return self
 
-    def _conclude(self, results: dict[str, Any], first_score: Any, refit_metric: str) -> None:
-        self.multimetric_ = isinstance(first_score, dict)
-        if callable(self.scoring) and self.multimetric_:
-            self._check_refit_for_multimetric(first_score)
-            refit_metric = self.refit
-        if self.refit or not self.multimetric_:
-            self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
-            if not callable(self.refit):
-                self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
-            self.best_params_ = results["params"][self.best_index_]
+    def _make_splits(self, X: Any, y: Any, params: dict[str, Any]) -> list[tuple[Any, Any]]:
+        self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **params)
+        splits = list(self._checked_cv_orig.split(X, y, **params))
+        if len(splits) != self.n_splits_:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. Expected "
+                f"{self.n_splits_} splits, got {len(splits)}"
+            )
+        if not splits:
+            raise ValueError(
+                "No fits were performed. Was the CV iterator empty? Were there no candidates?"
+            )
+        return splits
+
+    def _set_best(self, results: dict[str, Any], refit_metric: str) -> None:
+        """Choose the best candidate, if any has a score."""
+        if not callable(self.refit) and np.isnan(results[f"mean_test_{refit_metric}"]).all():
+            message = (
+                f"All {len(results['params'])} candidates scored NaN by scoring={self.scoring!r}, "
+                "so none of them is the best. With error_score='raise', the first error is raised."
+            )
+            if self.refit:
+                raise ValueError(message)
+            warnings.warn(message, UserWarning, stacklevel=4)
+            return
+        self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
+        if not callable(self.refit):
+            # With a callable, there may be no one score that made it the best.
+            self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
+        self.best_params_ = results["params"][self.best_index_]
 
     def _refit(self, X: Any, y: Any, fit_params: dict[str, Any]) -> None:
         best = clone(self.best_params_, safe=False)
@@ -144,7 +196,8 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
         end in a FocalNetClassifier.
     cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, \
     refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As in scikit-learn.
+        As in scikit-learn. Where all candidates score NaN there is no best one: that is an error,
+        or a warning with ``refit=False``.
 
     Notes
     -----
@@ -170,7 +223,7 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
 
     _parameter_constraints: dict = {
         **GridSearchCV._parameter_constraints,
-        "memory_budget": [None, Interval(Integral, 1, None, closed="left")],
+        **_StackedSearch._own_constraints,
     }
 
     def __init__(
@@ -209,14 +262,9 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
 class FocalRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
     """Randomized search over parameters, trained as one network.
 
-    What :class:`sklearn.model_selection.RandomizedSearchCV` does, with the same parameters,
-    methods and results, for a :class:`FocalNetClassifier` or a scikit-learn or imbalanced-learn
-    pipeline that ends in one. Candidates and folds that differ only in ``gamma``, ``alpha``,
-    ``class_weight``, ``proba``, ``lr``, ``weight_decay``, ``random_state`` or ``dropout`` are
-    trained as one network with a leading model axis; each comes out as it would alone, up to
-    rounding. What comes before the classifier runs once per fold and setting. What cannot be
-    stacked (a classifier with callbacks, a module with BatchNorm) is fitted in scikit-learn's own
-    way; `stacks_` tells.
+    What :class:`sklearn.model_selection.RandomizedSearchCV` does, with the same parameters, methods
+    and results, but for its candidates as :class:`FocalGridSearchCV` trains them: see there for
+    what is trained together and what alone.
 
     Parameters
     ----------
@@ -228,29 +276,15 @@ class FocalRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
         Number of candidates.
     random_state : int, RandomState instance or None, default=None
         What draws the candidates.
-    scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
-        As in scikit-learn. `n_jobs` spreads stacks over processes, or over a cluster with
-        ``joblib.parallel_config(backend="dask")``. With `verbose`, a bar shows the epochs trained
-        of all nets and the time left.
-    memory_budget : int, default=None
-        Bytes that stacks may take at a time; a larger one is cut into several, which changes the
-        results by rounding at most. None is a quarter of the free memory.
+    scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score, \
+    memory_budget
+        As in :class:`FocalGridSearchCV`.
 
     Attributes
     ----------
-    stacks_ : list of dict, or None
-        What was trained how: the number of nets, "stacked" with the number of streams (nets of a
-        stream see the same samples) or "alone" with the reason. None where the estimator does not
-        end in a FocalNetClassifier.
-    cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, \
-    refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
-        As in scikit-learn.
-
-    Notes
-    -----
-    With ``random_state=None`` all candidates start from the same weights, drawn once for the
-    search, so that they compete on equal terms. ``fit_time`` of a candidate is its share of the
-    stack's.
+    stacks_, cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, \
+    n_splits_, refit_time_, multimetric_, classes_, n_features_in_, feature_names_in_
+        As in :class:`FocalGridSearchCV`.
 
     Examples
     --------
@@ -270,7 +304,7 @@ class FocalRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
 
     _parameter_constraints: dict = {
         **RandomizedSearchCV._parameter_constraints,
-        "memory_budget": [None, Interval(Integral, 1, None, closed="left")],
+        **_StackedSearch._own_constraints,
     }
 
     def __init__(

@@ -13,15 +13,8 @@ from torch import nn
 
 from focalsk import FocalNetClassifier
 from focalsk.estimators._building import make_seed
-from focalsk.estimators._stack import (
-    Fold,
-    Stack,
-    Task,
-    fingerprint,
-    group_tasks,
-    why_alone,
-    why_no_stack,
-)
+from focalsk.estimators._grouping import fingerprint, group_tasks, why_alone, why_no_stack
+from focalsk.estimators._stack import Fold, Stack, Task
 
 X, Y = make_classification(
     70, 4, n_informative=4, n_redundant=0, n_classes=3, n_clusters_per_class=1, flip_y=0.2,

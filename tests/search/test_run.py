@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
+from numpy.testing import assert_allclose
+from scipy import sparse
 from sklearn.datasets import make_classification
 from sklearn.exceptions import FitFailedWarning
 from sklearn.feature_extraction import DictVectorizer
@@ -13,9 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from focalsk import FocalGridSearchCV, FocalNetClassifier
-from focalsk.estimators._stack import Fold, Task
+from focalsk.estimators import Fold, Stack, Task
 from focalsk.search import _run as module
-from focalsk.search._run import chunk_streams, final, free_memory, last_step, net_bytes
+from focalsk.search._folds import final_estimator, focal_classifier_of
+from focalsk.search._run import chunk_streams, free_memory, net_bytes
 
 X, Y = make_classification(60, 4, n_redundant=0, weights=[0.7], random_state=0)
 
@@ -31,14 +34,14 @@ def make_search(estimator=None, grid=None, **params):
     return FocalGridSearchCV(estimator, grid, **{"cv": 3, "refit": False, **params})
 
 
-def test_final_and_last_step():
+def test_final_and_focal_classifier_of():
     clf, other = make(), LogisticRegression()
-    assert final(clf) is last_step(clf) is clf
-    assert final(make_pipeline(StandardScaler(), clf)) is clf
-    assert last_step(make_imblearn_pipeline(SMOTE(), clf)) is clf
-    assert final(make_pipeline(clf, other)) is other
-    assert last_step(make_pipeline(clf, other)) is None
-    assert last_step(make_pipeline(other, "passthrough")) is None
+    assert final_estimator(clf) is focal_classifier_of(clf) is clf
+    assert final_estimator(make_pipeline(StandardScaler(), clf)) is clf
+    assert focal_classifier_of(make_imblearn_pipeline(SMOTE(), clf)) is clf
+    assert final_estimator(make_pipeline(clf, other)) is other
+    assert focal_classifier_of(make_pipeline(clf, other)) is None
+    assert focal_classifier_of(make_pipeline(other, "passthrough")) is None
 
 
 # --- Shared work ---------------------------------------------------------------------------------
@@ -196,7 +199,7 @@ def names_and_steps(estimator, X, y):
     assert list(estimator.named_steps) == ["dictvectorizer", "focalnetclassifier"]
     assert estimator[0].feature_names_ == ["a", "b"]
     assert set(estimator.classes_) == {0, 1}
-    assert estimator[-1].net_.criterion_.gamma == estimator[-1].gamma
+    assert estimator[-1].gamma_ == estimator[-1].gamma
     return estimator.score(X, y)
 
 
@@ -225,9 +228,39 @@ def test_a_scorer_may_predict_other_samples():
         np.testing.assert_allclose(p[:5], first, rtol=1e-12)
 
 
-def test_wrong_error_score():
-    with pytest.raises(ValueError, match="'error_score' parameter"):
-        make_search(error_score="ignore").fit(X, Y)
+def test_a_scorer_may_copy_its_samples(monkeypatch):
+    """The nets of a stream are asked about samples once, and once more about others."""
+    asked = []
+    logits = Stack.logits
+
+    def counted(self, stream, X):
+        asked.append(len(X))
+        return logits(self, stream, X)
+
+    monkeypatch.setattr(Stack, "logits", counted)
+
+    def scorer(estimator, X, y):
+        whole = estimator.predict_proba(X)
+        assert (estimator.predict_proba(X.copy()) == whole).all()
+        assert_allclose(estimator.predict_proba(X[:5].copy()), whole[:5], rtol=1e-12)
+        assert (estimator.predict_proba(X.copy()) == whole).all()
+        return float(whole[:, 1].mean())
+
+    make_search(scoring=scorer, error_score="raise").fit(X, Y)
+    assert asked == [20, 5] * 3
+
+
+def test_a_scorer_may_copy_sparse_samples():
+    data = sparse.csr_array(X)
+
+    def scorer(estimator, X, y):
+        half = X.copy()
+        half.data *= 0.5
+        assert not np.allclose(estimator.predict_proba(half), estimator.predict_proba(X))
+        assert (estimator.predict(X.copy()) == estimator.predict(X)).all()
+        return 0.0
+
+    make_search(scoring=scorer, error_score="raise").fit(data, Y)
 
 
 def test_one_bad_monitor_costs_no_other_candidate():

@@ -1,0 +1,117 @@
+"""Which nets can train as one stack.
+
+A stack is one network, so its nets must have the same shapes, and one loop trains it, so they must
+take as many batches and epochs. What else may differ, differs net by net: see `_PER_NET`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import joblib
+import torch
+
+from focalsk._compat._joblib import content_hash
+from focalsk.estimators._building import OPTIMIZERS
+from focalsk.estimators._classifier import FocalNetClassifier
+from focalsk.estimators._stack import COUPLED_DECAY, Task
+from focalsk.nets import ArrayDataset, VmapStack
+
+__all__ = ["fingerprint", "group_tasks", "stack_key", "why_alone", "why_no_stack"]
+
+# Parameters that may differ between the nets of a stack.
+_PER_NET = {
+    "gamma", "alpha", "class_weight", "proba", "lr", "weight_decay", "random_state", "dropout",
+}  # fmt: skip
+# Optimizers whose step is proportional to lr, unless given parameters change it. Only then may lr
+# differ: the stack takes a step with lr 1 and each net its share of it.
+_LINEAR_IN_LR = set(OPTIMIZERS.values())
+_CHANGES_STEP = {"lr", "weight_decay", "decoupled_weight_decay", "maximize"}
+# Optimizers that treat every weight by itself; others would mix the nets of a stack.
+_ELEMENTWISE = tuple(
+    getattr(torch.optim, name)
+    for name in (
+        "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop",
+        "Rprop", "SGD",
+    )
+)  # fmt: skip
+
+
+def stack_key(task: Task) -> str:
+    """A hash of all that must be the same in the nets of a stack.
+
+    These are the parameters that have no axis for the nets, the number of batches, the shape and
+    type of a sample, and what the targets are.
+    """
+    head, n_samples = task.fold.head, len(task.train.codes)
+    params = task.estimator.get_params(deep=False)
+    shared = {name: value for name, value in params.items() if name not in _PER_NET}
+    changes_step = not _CHANGES_STEP.isdisjoint(params["optimizer_params"] or {})
+    if changes_step or task.optimizer not in _LINEAR_IN_LR:
+        shared["lr"] = params["lr"]
+    if changes_step or task.optimizer not in COUPLED_DECAY:
+        shared["weight_decay"] = params["weight_decay"]
+    batch_size = n_samples if params["batch_size"] == -1 else params["batch_size"]
+    n_batches = -(-n_samples // batch_size)
+    data = task.train.X
+    shape = (n_batches, data.shape[1:], str(data.dtype), type(data))
+    shared = {name: fingerprint(value) for name, value in shared.items()}
+    return joblib.hash((shared, shape, head.classes.tolist(), head.multilabel, head.sigmoid))
+
+
+def fingerprint(value: Any) -> str:
+    """A hash of a parameter's content; of what cannot be pickled (a lambda), its identity."""
+    try:
+        return content_hash(value)
+    except Exception:
+        return f"id {id(value)}"
+
+
+def why_alone(estimator: Any) -> str | None:
+    """Why a classifier's net cannot train beside others, or None if it can."""
+    if type(estimator) is not FocalNetClassifier:
+        return f"{type(estimator).__name__} is not a FocalNetClassifier"
+    if estimator.callbacks:
+        return "it has callbacks, which belong to one net"
+    optimizer = estimator.optimizer
+    if not isinstance(optimizer, str) and optimizer not in _ELEMENTWISE:
+        name = getattr(optimizer, "__name__", type(optimizer).__name__)
+        return f"its optimizer, {name}, may not treat every weight by itself"
+    if "param_groups" in (estimator.optimizer_params or {}):
+        return "its param_groups name the weights of one net"
+    return None
+
+
+def why_no_stack(task: Task) -> str | None:
+    """Why a user's module cannot be stacked, or None.
+
+    vmap refuses BatchNorm and dropout in training, say. A batch of a stack may be filled up, which
+    a net notices whose logits of a sample depend on the other samples.
+    """
+    if task.estimator.module is None:
+        return None
+    try:
+        stack = VmapStack([task.make_module(), task.make_module()])
+        X = ArrayDataset(task.train.X).take(slice(0, 2))[0]
+        X = X.to(stack.params[0].dtype)[None]
+        logits, first = stack(X), stack(X[:, :1])
+    except Exception as error:
+        return f"vmap refused {type(task.make_module()).__name__}: {error}".splitlines()[0]
+    if not torch.allclose(logits[..., :1], first, rtol=1e-3, atol=1e-5):
+        return f"{type(stack.base[0]).__name__} mixes the samples of a batch"
+    return None
+
+
+def group_tasks(tasks: Sequence[Task]) -> list[list[list[Task]]]:
+    """Tasks as stacks of streams of nets; every stream of a stack has as many nets."""
+    stacks: dict[str, dict[Any, list[Task]]] = defaultdict(lambda: defaultdict(list))
+    for task in tasks:
+        same_samples = (id(task.fold), task.seed, task.estimator.validation_fraction)
+        stacks[stack_key(task)][same_samples].append(task)
+    by_size: dict[Any, list[list[Task]]] = defaultdict(list)
+    for key, streams in stacks.items():
+        for stream in streams.values():
+            by_size[key, len(stream)].append(stream)
+    return list(by_size.values())
