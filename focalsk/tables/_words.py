@@ -17,6 +17,7 @@ from focalsk.tables._reading import (
     Options,
     Reading,
     apply_reading,
+    are_plain_numbers,
     count_missing,
     decide_mark,
     look_at_numbers,
@@ -120,12 +121,14 @@ def _kind(name: str, options: Options, known: Mapping[str, Reading]) -> str | No
 def _look(values: pd.Series, options: Options) -> _Look:
     stripped = strip_cells(values, options.missing)
     cells = list(dict.fromkeys(stripped.dropna()))
-    missing = tuple(cell for cell in cells if cell.lower() in MISSING_WORDS)
-    rest = [cell for cell in cells if cell not in missing]
+    missing = tuple(cell for cell in cells if len(cell) < 12 and cell.lower() in MISSING_WORDS)
+    rest = [cell for cell in cells if cell not in missing] if missing else cells
     if len(rest) > 2 * _PROBE:  # long texts, say: a few tell
         numbers, others = look_at_numbers(rest[:_PROBE])
         if not numbers.bodies and not date_formats(others, options.date_format)[1]:
             return _Look(stripped, cells, missing, numbers, others, [], 0)
+        if not others and are_plain_numbers(rest, numbers):
+            return _Look(stripped, cells, missing, numbers, [], [], 0)
     numbers, others = look_at_numbers(rest)
     formats, n_dates = date_formats(rest, options.date_format) if others else ([], 0)
     return _Look(stripped, cells, missing, numbers, others, formats, n_dates)
