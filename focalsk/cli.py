@@ -217,6 +217,7 @@ def _fit(args: argparse.Namespace) -> None:
         scoring=args.scoring,
         random_state=args.seed,
         columns=columns,
+        classes=classes,
     )
     kit = replace(kit, n_inner=_inner_folds(classes, counts, kit.n_inner, args.quiet))
     start = perf_counter()

@@ -282,7 +282,7 @@ def test_text_is_never_densified_whole(monkeypatch):
         monkeypatch.setattr(kind, "toarray", dense_of)
         monkeypatch.setattr(kind, "todense", dense_of)
     monkeypatch.setattr("focalsk.nets._batches._BLOCK_VALUES", 1)
-    monkeypatch.setattr("focalsk.nets._focal_net._EVALUATION_VALUES", 1)
+    monkeypatch.setattr("focalsk.nets._array_net.EVALUATION_VALUES", 1)
     pipe = make_pipeline(TfidfVectorizer(), FocalNetClassifier(**FAST, batch_size=32))
     assert cross_val_score(pipe, texts, topics, cv=2).min() > 0.8
     assert pipe.fit(texts, topics).score(texts, topics) > 0.95

@@ -18,7 +18,7 @@ from sklearn.utils.validation import column_or_1d, indexable
 
 from focalsk.comparison._folds import Split, run
 from focalsk.comparison._methods import Kit, Methods, make_arms
-from focalsk.comparison._metrics import METRICS
+from focalsk.comparison._metrics import METRICS, scorer_for
 from focalsk.comparison._results import Comparison
 from focalsk.estimators import FocalNetClassifier
 from focalsk.tables import Columns, infer_columns, make_cleaner, make_encoder, plain_frame
@@ -155,6 +155,7 @@ def compare_resampling(
         estimator=estimator,
         preprocessor=preprocessor,
         columns=columns,
+        classes=np.unique(y),
         scoring=scoring,
         random_state=seed,
     )
@@ -194,6 +195,7 @@ def make_kit(
     scoring: str,
     random_state: int | None,
     columns: Columns | None = None,
+    classes: ArrayLike | None = None,
 ) -> Kit:
     """What the arms are made of, for these samples.
 
@@ -203,6 +205,8 @@ def make_kit(
         As for :func:`compare_resampling`.
     n_classes : int
         Number of classes.
+    classes : array-like of shape (n_classes,), default=None
+        The classes; None for 0, 1 and so on.
     """
     network = FocalNetClassifier() if estimator is None else estimator
     if not isinstance(network, FocalNetClassifier):
@@ -231,7 +235,7 @@ def make_kit(
         categorical=categorical,
         numeric=numeric,
         n_classes=n_classes,
-        scorer=METRICS[scoring].scorer,
+        scorer=scorer_for(scoring, np.arange(n_classes) if classes is None else classes),
         random_state=random_state,
     )
 

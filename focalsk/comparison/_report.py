@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from focalsk.comparison._displays import PLOTS, STYLES, draw, family_of, figure_size
-from focalsk.comparison._metrics import METRICS
+from focalsk.comparison._metrics import METRICS, scorer_for
 from focalsk.comparison._source import python_source
 from focalsk.comparison._words import metric_name, say_failures, verdict
 
@@ -187,7 +187,7 @@ def _source(comparison: Any) -> str:
     """Python that makes the best method."""
     estimator, metric = comparison.estimators_[comparison.best_], METRICS[comparison.scoring]
     if metric.tuned and len(comparison.classes_) == 2:
-        estimator = TunedThresholdClassifierCV(estimator, scoring=metric.scorer)
+        estimator = TunedThresholdClassifierCV(estimator, scoring=scorer_for(comparison.scoring, comparison.classes_))
     try:
         source = python_source(estimator)
     except ValueError:

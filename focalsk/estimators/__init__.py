@@ -5,7 +5,9 @@ What is in the room, from the bottom up:
 - ``_class_weight``: the weight of each class in the loss.
 - ``_target_coding``: classes and labels as codes for a net, and back.
 - ``_validation``: what `fit` and `predict` are given, checked and coded.
-- ``_building``: from parameters to a net.
+- ``_monitor``: what early stopping asks of a scorer.
+- ``_building``: from parameters to a net, and on with other parameters.
+- ``_outcome``: what a training has come to, undone where it failed.
 - ``_classifier``: FocalNetClassifier.
 - ``_stack``: many candidate nets as one net, and back.
 - ``_grouping``: which nets can train as one.
@@ -15,7 +17,6 @@ What is in the room, from the bottom up:
 It may import `_compat`, `losses`, `nets` and `tables`.
 """
 
-from focalsk.estimators._building import divergence as divergence
 from focalsk.estimators._building import make_seed as make_seed
 from focalsk.estimators._class_weight import compute_alpha
 from focalsk.estimators._classifier import FocalNetClassifier
@@ -24,11 +25,12 @@ from focalsk.estimators._grouping import fingerprint as fingerprint
 from focalsk.estimators._grouping import group_tasks as group_tasks
 from focalsk.estimators._grouping import why_alone as why_alone
 from focalsk.estimators._grouping import why_no_stack as why_no_stack
+from focalsk.estimators._outcome import divergence as divergence
 from focalsk.estimators._stack import FittedStream as FittedStream
 from focalsk.estimators._stack import Fold as Fold
 from focalsk.estimators._stack import Stack as Stack
 from focalsk.estimators._stack import Task as Task
-from focalsk.estimators._target_coding import Head as Head
+from focalsk.estimators._target_coding import TargetCoding as TargetCoding
 from focalsk.estimators._validation import check_X as check_X
 
 __all__ = ["FocalEnsembleClassifier", "FocalNetClassifier", "compute_alpha"]

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from focalsk.estimators._target_coding import Head
-from focalsk.losses import FocalLoss, OneVersusRestLoss, SigmoidFocalLoss
-from focalsk.nets import FocalMLP, FocalNet
+from focalsk.estimators._target_coding import TargetCoding
+from focalsk.nets import FIRST_BATCH, FocalMLP, FocalNet, seeded
 
 __all__ = [
     "OPTIMIZERS",
     "as_gamma",
-    "divergence",
+    "continue_net",
     "find_optimizer",
+    "made_from",
     "make_criterion",
     "make_net",
     "make_seed",
@@ -39,20 +41,110 @@ def make_net(estimator: Any, X: Any, n_outputs: int, criterion: Any) -> FocalNet
         **module_params(estimator, X.shape[1], n_outputs),
         **net_params(estimator, X),
         criterion=criterion,
-        callbacks=[_clone_callback(callback) for callback in estimator.callbacks or []],
+        callbacks=_callbacks(estimator),
         random_state=make_seed(estimator),
         verbose=int(estimator.verbose),
     )
     try:
         net.initialize()
     except Exception as error:
+        hint = ""
+        if isinstance(error, TypeError) and re.search("'n_(features|outputs)'", str(error)):
+            hint = (
+                ". A module class or factory is called with n_features= and n_outputs=; pass an "
+                "instance instead if it does not take them"
+            )
         raise ValueError(
             "FocalNetClassifier could not build its network from 'module', 'module_params', "
-            f"'optimizer', 'optimizer_params' and 'callbacks': {error}"
+            f"'optimizer', 'optimizer_params' and 'callbacks': {error}{hint}"
         ) from error
     if estimator.module is not None:
         _try_module(net, X[:2], n_outputs)
     return net
+
+
+# What the net is made from, and whether it can be changed once it is.
+_FIXED = (
+    "hidden_layer_sizes",
+    "module",
+    "module_params",
+    "optimizer",
+    "device",
+    "compile",
+    "output",
+)
+_CHANGEABLE = (
+    "lr", "weight_decay", "batch_size", "optimizer_params", "dropout", "callbacks", "verbose",
+)  # fmt: skip
+
+
+def made_from(estimator: Any) -> dict[str, Any]:
+    """The parameters that a net is made from, to be compared with later ones."""
+    values = {name: getattr(estimator, name) for name in (*_FIXED, *_CHANGEABLE)}
+    containers = (list, dict, np.ndarray)
+    return {k: copy.copy(v) if isinstance(v, containers) else v for k, v in values.items()}
+
+
+def continue_net(estimator: Any, made: dict[str, Any], criterion: Any) -> None:
+    """Give an estimator's net the parameters that were changed since it was made.
+
+    `made` is what :func:`made_from` gave then. Raises ValueError for a parameter that a net cannot
+    change.
+    """
+    net = estimator.net_
+    net.criterion_ = criterion.to(net.device)
+    changed = {
+        name: getattr(estimator, name)
+        for name, value in made.items()
+        if not _same(name, value, getattr(estimator, name))
+    }
+    if estimator.module is not None:
+        changed = {k: v for k, v in changed.items() if k not in ("hidden_layer_sizes", "dropout")}
+    given, before = estimator.optimizer_params or {}, made.get("optimizer_params") or {}
+    fixed = [name for name in _FIXED if name in changed]
+    if "optimizer_params" in changed and not before.keys() <= given.keys() <= {
+        *net.optimizer_.defaults
+    }:
+        fixed.append("optimizer_params")
+    if fixed:
+        raise ValueError(
+            f"A fit that goes on, by warm_start=True or partial_fit, cannot change {fixed[0]!r}. "
+            f"Got {changed[fixed[0]]!r} after {made[fixed[0]]!r}."
+        )
+    if "optimizer_params" in changed:
+        net.set_params(**{f"optimizer__{name}": value for name, value in given.items()})
+    if "weight_decay" in changed and "weight_decay" not in given:
+        net.set_params(optimizer__weight_decay=float(estimator.weight_decay))
+    if "lr" in changed and "lr" not in given:
+        net.set_params(lr=float(estimator.lr))
+    if "dropout" in changed:
+        getattr(net.module_, "_orig_mod", net.module_).dropout = float(estimator.dropout)
+        net.module__dropout = float(estimator.dropout)
+    net.batch_size, net.verbose = int(estimator.batch_size), int(estimator.verbose)
+    if "callbacks" in changed:
+        net.callbacks = _callbacks(estimator)
+        net.initialize_callbacks()
+
+
+def _same(name: str, a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if name == "hidden_layer_sizes":
+        return np.array_equal(np.atleast_1d(a), np.atleast_1d(b))
+    if name == "device":
+        return find_device(a) == find_device(b)
+    if isinstance(a, torch.nn.Module) or isinstance(b, torch.nn.Module):
+        return joblib.hash(_weights_of(a)) == joblib.hash(_weights_of(b))
+    try:
+        return bool(a == b)
+    except (TypeError, ValueError, RuntimeError):  # arrays or tensors within
+        return joblib.hash(a) == joblib.hash(b)
+
+
+def _weights_of(module: Any) -> Any:
+    if not isinstance(module, torch.nn.Module):
+        return None
+    return repr(module), {k: v.numpy(force=True) for k, v in module.state_dict().items()}
 
 
 def net_params(estimator: Any, X: Any) -> dict[str, Any]:
@@ -63,7 +155,7 @@ def net_params(estimator: Any, X: Any) -> dict[str, Any]:
         **optimizer_params(estimator, device),
         "lr": estimator.lr,
         "max_epochs": estimator.max_epochs,
-        "batch_size": estimator.batch_size,
+        "batch_size": int(estimator.batch_size),
         "device": str(device),
         "compile": estimator.compile,
         "dtype": torch.float64 if double else torch.float32,
@@ -76,9 +168,9 @@ def make_seed(estimator: Any) -> int:
 
 
 def make_criterion(
-    estimator: Any, head: Head, counts: NDArray[np.float64]
+    estimator: Any, head: TargetCoding, counts: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64] | None, Any]:
-    """Alpha, and the loss of a head with it and with the estimator's gamma."""
+    """Alpha, and the loss of a coding with it and with the estimator's gamma and smoothing."""
     alpha, class_weight = estimator.alpha, estimator.class_weight
     if alpha is not None and class_weight is not None:
         raise ValueError(
@@ -86,14 +178,8 @@ def make_criterion(
             f"alpha. Got alpha={alpha!r} and class_weight={class_weight!r}."
         )
     alpha = head.alpha(class_weight if alpha is None else alpha, counts)
-    weights = head.loss_alpha(alpha)
-    loss: type[torch.nn.Module] = SigmoidFocalLoss
-    if not head.sigmoid:
-        loss = FocalLoss
-    elif head.one_versus_rest:
-        loss = OneVersusRestLoss
-    tensor = None if weights is None else torch.as_tensor(weights)
-    return alpha, loss(_check_gamma(estimator.gamma, head), tensor)
+    gamma, smoothing = _check_gamma(estimator.gamma, head), float(estimator.label_smoothing)
+    return alpha, head.loss(gamma, alpha, smoothing)
 
 
 def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
@@ -102,15 +188,7 @@ def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
     return gamma.numpy(force=True) if isinstance(gamma, torch.Tensor) else gamma
 
 
-def divergence(estimator: Any) -> str:
-    """What to say of an estimator whose weights are no longer numbers."""
-    return (
-        f"Training diverged: weights of {estimator!r} became infinite or NaN. Lower 'lr', now "
-        f"{estimator.lr}, or scale the features."
-    )
-
-
-def _check_gamma(gamma: Any, head: Head) -> Any:
+def _check_gamma(gamma: Any, head: TargetCoding) -> Any:
     if not isinstance(gamma, Iterable):
         return float(gamma)
     try:
@@ -134,6 +212,8 @@ def find_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)
+        if found.type == "meta":
+            raise RuntimeError("its tensors hold no numbers")
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
@@ -152,7 +232,13 @@ def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, 
                 "module_params are for a module class or factory. Got an instance of "
                 f"{type(module).__name__} as 'module' and {given!r} as 'module_params'."
             )
-        return {"module": copy.deepcopy(module)}
+        try:
+            return {"module": copy.deepcopy(module)}
+        except Exception as error:  # lazy buffers, say
+            raise ValueError(
+                f"The 'module' {type(module).__name__} cannot be copied; pass its class or a "
+                f"factory instead: {error}"
+            ) from error
     if module is None:
         module = FocalMLP
         sizes = estimator.hidden_layer_sizes
@@ -187,25 +273,63 @@ def optimizer_params(estimator: Any, device: torch.device) -> dict[str, Any]:
     return {"optimizer": optimizer, **{f"optimizer__{name}": v for name, v in given.items()}}
 
 
+def _callbacks(estimator: Any) -> list[Any]:
+    """The callbacks as a net may change them, for parameters must stay as they were set."""
+    return [_clone_callback(callback) for callback in estimator.callbacks or []]
+
+
 def _clone_callback(callback: Any) -> Any:
-    # A callback is changed by the net that calls it, and parameters must stay as they were set.
     if isinstance(callback, (tuple, list)):
-        name, inner = callback
-        return name, _clone_callback(inner)
-    return callback if inspect.isclass(callback) else clone(callback, safe=False)
+        if len(callback) != 2 or not isinstance(callback[0], str):
+            raise _no_callback(callback)
+        return callback[0], _clone_callback(callback[1])
+    if not all(hasattr(callback, name) for name in ("set_params", "initialize", "on_train_begin")):
+        raise _no_callback(callback)
+    if inspect.isclass(callback):
+        return callback
+    try:
+        return clone(callback, safe=False)
+    except Exception:  # it holds what cannot be copied, such as a connection: used as it is
+        return callback
+
+
+def _no_callback(callback: Any) -> ValueError:
+    return ValueError(
+        "The 'callbacks' parameter of FocalNetClassifier must be a list of skorch callbacks, or of "
+        f"pairs (name, callback). Got {callback!r} in it."
+    )
 
 
 def _try_module(net: FocalNet, X: Any, n_outputs: int) -> None:
-    """Refuse a user's module that cannot take the data or gives another number of logits."""
+    """Refuse a user's module that cannot take the data, gives other logits, or cannot learn.
+
+    Lazy layers draw their weights here, by the net's seed.
+    """
     name = type(net.module_).__name__
     try:
-        shape = tuple(net.forward(X).shape)
+        with seeded(net.random_state, FIRST_BATCH):
+            (batch,) = net.get_iterator(net.get_dataset(X), training=False)
+            net._set_training(False)
+            logits = net.infer(batch[0])
     except Exception as error:
+        hint = ""
+        if X.ndim == 3:
+            hint = (
+                f". n_features is X.shape[1], here {X.shape[1]}; if the module wants images with "
+                "an axis of channels, pass X[:, None]"
+            )
         raise ValueError(
-            f"The 'module' {name} failed on samples of shape {X.shape}: {error}"
+            f"The 'module' {name} failed on samples of shape {X.shape}: {error}{hint}"
         ) from error
+    logits = logits[0] if isinstance(logits, tuple) else logits
+    shape = tuple(getattr(logits, "shape", ()))
     if shape != (X.shape[0], n_outputs):
         raise ValueError(
             f"The 'module' {name} must map {X.shape[0]} samples to logits of shape "
             f"{(X.shape[0], n_outputs)}. Got shape {shape} instead."
+        )
+    if not logits.requires_grad:
+        raise ValueError(
+            f"The 'module' {name} cannot be trained: its logits do not lead back to its "
+            "parameters. Leave out detach() and torch.no_grad()."
         )

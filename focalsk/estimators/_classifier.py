@@ -19,14 +19,32 @@ from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
 from focalsk.estimators._building import (
     OPTIMIZERS,
     as_gamma,
-    divergence,
+    continue_net,
+    made_from,
     make_criterion,
     make_net,
+    net_params,
 )
 from focalsk.estimators._class_weight import SCHEMES
-from focalsk.estimators._target_coding import Head, Samples
-from focalsk.estimators._validation import check_X, check_X_y, read_samples, weigh
-from focalsk.nets import ArrayDataset, BestEpoch, FocalNet
+from focalsk.estimators._monitor import Monitor
+from focalsk.estimators._outcome import (
+    check_outputs,
+    divergence,
+    is_finite,
+    trace,
+    unchanged_on_failure,
+    warn_if_idle,
+)
+from focalsk.estimators._target_coding import Samples, TargetCoding
+from focalsk.estimators._validation import (
+    check_no_missing,
+    check_range,
+    check_X,
+    check_X_y,
+    read_samples,
+    weigh,
+)
+from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, FocalNet, seeded
 
 __all__ = ["FocalNetClassifier"]
 
@@ -52,6 +70,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         what :func:`~focalsk.compute_alpha` takes besides.
     class_weight : 'balanced', dict or None, default=None
         scikit-learn's name for `alpha`; only one of them may be set.
+    label_smoothing : float, default=0.0
+        Share of the targets that is spread evenly over the classes in training, in [0, 1); over
+        present and absent for a sigmoid. Probabilities and decisions are corrected for it.
     output : {'softmax', 'sigmoid'}, default='softmax'
         Softmax over the classes, or one sigmoid per class against the rest (one sigmoid alone for
         two classes). Multi-label targets always have one sigmoid per label.
@@ -91,13 +112,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     tol : float, default=1e-4
         The least progress.
     monitor : str or callable, default='loss'
-        'loss' of the validation samples, or any scorer of scikit-learn's.
+        'loss' of the validation samples, or any scorer of scikit-learn's. A scorer by name such as
+        'f1' takes the second of two classes for the positive one, unless a class is 1. What cannot
+        score the held-out samples is refused.
     dropout : float, default=0.0
         Probability of zeroing a hidden unit while training, in [0, 1).
     callbacks : list of skorch callbacks, default=None
-        Instances, or pairs (name, instance); they are cloned.
+        Instances, or pairs (name, instance). They are cloned; what cannot be, is used as it is.
     warm_start : bool, default=False
-        `fit` goes on from the previous fit.
+        `fit` goes on from the previous fit. What has been set since counts, but for the network,
+        optimizer and device, which cannot change.
     device : str or torch.device, default='auto'
         'auto' is CUDA where there is some, else the CPU. Networks have the data's floating point
         type on the CPU and float32 elsewhere.
@@ -171,6 +195,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             "array-like",
         ],
         "class_weight": [None, StrOptions({"balanced"}), dict],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "output": [StrOptions({"softmax", "sigmoid"})],
         "proba": [StrOptions({"posterior", "weighted", "raw"})],
         "module": [None, callable],
@@ -202,6 +227,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         gamma: float | ArrayLike = 2.0,
         alpha: str | float | dict | ArrayLike | None = None,
         class_weight: str | dict | None = None,
+        label_smoothing: float = 0.0,
         output: str = "softmax",
         proba: str = "posterior",
         module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
@@ -229,6 +255,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.gamma = gamma
         self.alpha = alpha
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.output = output
         self.proba = proba
         self.module = module
@@ -255,6 +282,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     net_: Any  # FocalNet
     history_: Any
     loss_curve_: list[float]
+    validation_scores_: list[float] | None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -283,6 +311,11 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = self.warm_start and hasattr(self, "net_")
+        with unchanged_on_failure(self, continuing):
+            self._fit(X, y, sample_weight, continuing)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, continuing: bool) -> None:
         head, samples = read_samples(self, X, y, sample_weight, reset=not continuing)
         if continuing and head.classes.tolist() != self.classes_.tolist():
             raise ValueError(
@@ -290,11 +323,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
                 f"Got {head.classes.tolist()} instead."
             )
         self._start(head, samples, head.count(samples.codes, samples.weight), continuing)
+        before = trace(self.net_.module_)
         if not self.early_stopping:
             self._train(samples, self.max_epochs)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
-            return self
+        else:
+            self._train_until_best(head, samples)
+        warn_if_idle(self, before, continuing, samples.X, stacklevel=5)
+
+    def _train_until_best(self, head: TargetCoding, samples: Samples) -> None:
         held_out = head.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
         valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
@@ -302,7 +340,6 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self._train(samples, self.max_epochs, rows, head.dataset(valid), callbacks)
         self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
-        return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -331,8 +368,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self : FocalNetClassifier
         """
         continuing = hasattr(self, "net_")
+        with unchanged_on_failure(self, continuing):
+            self._partial_fit(X, y, classes, sample_weight, continuing)
+        return self
+
+    def _partial_fit(
+        self, X: Any, y: Any, classes: Any, sample_weight: Any, continuing: bool
+    ) -> None:
+        check_no_missing(classes, "classes")
         X, y = check_X_y(self, X, y, reset=not continuing)
-        head = self._head if continuing else Head.of(y, self.output, classes)
+        head = self._head if continuing else TargetCoding.of(y, self.output, classes)
         if not continuing and classes is None and not head.multilabel:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if continuing and classes is not None and set(classes) != set(head.classes.tolist()):
@@ -343,11 +388,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         samples = weigh(X, head.encode(y), sample_weight)
         seen = self.class_count_ if continuing else 0
         self._start(head, samples, head.count(samples.codes, samples.weight) + seen, continuing)
+        before = trace(self.net_.module_)
         self._train(samples, epochs=1)
-        return self
+        warn_if_idle(self, before, continuing, stacklevel=5)
 
     def _start(
-        self, head: Head, samples: Samples, counts: NDArray[np.float64], continuing: bool
+        self, head: TargetCoding, samples: Samples, counts: NDArray[np.float64], continuing: bool
     ) -> None:
         """Set what is known before training, and make the net unless one goes on."""
         alpha, criterion = make_criterion(self, head, counts)
@@ -356,10 +402,14 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.class_count_ = counts
         self.alpha_ = alpha
         self.gamma_ = as_gamma(criterion)
+        self._smoothing = criterion.label_smoothing
         if continuing:
-            self.net_.criterion_ = criterion.to(self.net_.device)
+            check_range(samples.X, self.net_.dtype)
+            continue_net(self, getattr(self, "_made_from", {}), criterion)
         else:
+            check_range(samples.X, net_params(self, samples.X)["dtype"])
             self.net_ = make_net(self, samples.X, head.n_outputs, criterion)
+            self._made_from = made_from(self)
 
     def _monitor(self, valid: Samples) -> Callable[[FocalNet], float]:
         if self.monitor == "loss":
@@ -367,8 +417,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         # Validated data has no column names to compare with.
         judged = copy.copy(self)
         judged.__dict__.pop("feature_names_in_", None)
-        score = self._head.scorer(self.monitor, valid)
-        return lambda net: score(judged)
+        monitor = Monitor(self.monitor, self._head, valid)
+        monitor.check(judged)
+        return lambda net: monitor(judged) if is_finite(net.module_) else np.nan
 
     def _train(
         self,
@@ -389,12 +440,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             net.notify("on_train_begin", X=samples.X, y=samples.codes)
             net.fit_loop(dataset, epochs=epochs, valid=valid)
             net.notify("on_train_end", X=samples.X, y=samples.codes)
+        except ValueError as error:  # no best epoch, say, since none was finite
+            if is_finite(net.module_):
+                raise
+            raise ValueError(divergence(self)) from error
         finally:
             net.callbacks_ = kept
         self.history_ = net.history
         self.n_iter_ = len(net.history)
         self.loss_curve_ = list(net.history[:, "train_loss"])
-        if not all(bool(p.isfinite().all()) for p in net.module_.parameters()):
+        if not is_finite(net.module_):
             raise ValueError(divergence(self))
 
     # Prediction ---------------------------------------------------------------------------------
@@ -415,7 +470,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
         logits = self._logits(X)
-        return self._head.scores(logits, self.gamma_).numpy()
+        scores = self._head.scores(logits, self.gamma_, self.alpha_, self._smoothing)
+        return check_outputs(scores.numpy())
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, decided under the class weights.
@@ -446,7 +502,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             In the order of ``classes_``; the rows sum to one unless they are labels.
         """
         logits = self._logits(X)
-        return self._head.probabilities(logits, self.gamma_, self.alpha_, self.proba).numpy()
+        loss = self.gamma_, self.alpha_, self.proba, self._smoothing
+        return check_outputs(self._head.probabilities(logits, *loss).numpy())
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Natural logarithm of :meth:`predict_proba`.
@@ -465,4 +522,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _logits(self, X: Any) -> torch.Tensor:
         check_is_fitted(self, "net_")
-        return self.net_.forward(check_X(self, X))
+        X = check_X(self, X)
+        if self.module is None:
+            return self.net_.forward(X)
+        with seeded(getattr(self.net_, "random_state", None), PREDICTION):  # it may draw
+            logits = self.net_.forward(X)
+        return logits[0] if isinstance(logits, tuple) else logits

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
-from focalsk.estimators._building import OPTIMIZERS, divergence, make_seed
+from focalsk.estimators._building import OPTIMIZERS, make_seed
 from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._decisions import METRICS, Decision, decide
@@ -30,9 +30,10 @@ from focalsk.estimators._members import (
     stack_of,
     train_members,
 )
+from focalsk.estimators._outcome import divergence
 from focalsk.estimators._posteriors import fit_temperature, posterior_of, with_temperature
 from focalsk.estimators._stack import Fold
-from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import check_table, check_X, check_X_y, take_rows, weigh
 from focalsk.nets import derive_seed
 
@@ -295,7 +296,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self : FocalEnsembleClassifier
         """
         X, y = self._check(X, y, reset=True)
-        head = Head.of(y, self.output)
+        head = TargetCoding.of(y, self.output)
         rows = weigh(np.arange(X.shape[0])[:, None], head.encode(y), sample_weight)
         head.check_several(rows.codes, self)
         chosen = rows.X[:, 0]
@@ -317,7 +318,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         return check_table(self, X, y, reset)
 
     def _encode(
-        self, X: Any, head: Head, codes: NDArray[Any], weight: NDArray[Any] | None
+        self, X: Any, head: TargetCoding, codes: NDArray[Any], weight: NDArray[Any] | None
     ) -> tuple[Fold, InputEncoder | None]:
         if weight is not None:
             weight = weight / weight.mean()
@@ -338,7 +339,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         n_folds = min(self.n_folds, n_distinct)
         if self.n_estimators > 1:
             n_folds = min(n_folds, self.n_estimators)
-        strata = np.zeros(len(codes), dtype=int) if fold.head.multilabel else codes
+        strata = fold.head.strata(codes)
         seed = make_seed(self)
         masks = []
         for m in range(self.n_estimators):
@@ -353,7 +354,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         net = self._member(encoder, batch_size)
         seeds = [derive_seed(seed, m + 1, 7) % 2**31 for m in range(self.n_estimators)]
         return [
-            Member(m, net, fold, own, mask, self.label_smoothing)
+            Member(m, net, fold, own, mask)
             for m, (own, mask) in enumerate(zip(seeds, masks, strict=True))
         ]
 
@@ -370,6 +371,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
             gamma=self.gamma,
             alpha=self.alpha,
             output=self.output,
+            label_smoothing=self.label_smoothing,
             module=self.module,
             module_params=module_params,
             optimizer=self.optimizer,
@@ -407,9 +409,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self._head, self._encoder = head, encoder
         self.alpha_, self._criterion = members[0].alpha, members[0].criterion
         self.classes_, self.class_count_ = head.classes, fold.counts
-        self.class_prior_ = fold.counts / fold.counts.sum()
-        if head.multilabel:
-            self.class_prior_ = fold.counts[1] / fold.counts.sum(axis=0)
+        self.class_prior_ = head.prior(fold.counts)
         self.module_ = stack_of(members, trained)
         self.n_iter_, self.validation_loss_ = trained.n_iter, trained.history
         proba = np.full((len(codes), len(head.classes)), np.nan)
@@ -431,8 +431,8 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     # Prediction ---------------------------------------------------------------------------------
 
     def _posterior(self, logits: torch.Tensor) -> NDArray[np.float64]:
-        gamma = self._criterion.gamma
-        return posterior_of(logits, self._head, gamma, self.alpha_, self.label_smoothing)
+        loss = self._criterion
+        return posterior_of(logits, self._head, loss.gamma, self.alpha_, loss.label_smoothing)
 
     @property
     def decision_(self) -> Decision:

@@ -23,7 +23,8 @@ __all__ = ["fingerprint", "group_tasks", "stack_key", "why_alone", "why_no_stack
 
 # Parameters that may differ between the nets of a stack.
 _PER_NET = {
-    "gamma", "alpha", "class_weight", "proba", "lr", "weight_decay", "random_state", "dropout",
+    "gamma", "alpha", "class_weight", "label_smoothing", "proba", "lr", "weight_decay",
+    "random_state", "dropout",
 }  # fmt: skip
 # Optimizers whose step is proportional to lr, unless given parameters change it. Only then may lr
 # differ: the stack takes a step with lr 1 and each net its share of it.
@@ -58,7 +59,7 @@ def stack_key(task: Task) -> str:
     data = task.train.X
     shape = (n_batches, data.shape[1:], str(data.dtype), type(data))
     shared = {name: fingerprint(value) for name, value in shared.items()}
-    return joblib.hash((shared, shape, head.classes.tolist(), head.multilabel, head.sigmoid))
+    return joblib.hash((shared, shape, head.key))
 
 
 def fingerprint(value: Any) -> str:

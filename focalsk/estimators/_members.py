@@ -14,6 +14,7 @@ from torch.utils.data import Subset
 
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._stack import Fold, Stack, Task
+from focalsk.losses import SigmoidFocalLoss
 from focalsk.nets import ArrayDataset, Batches, FocalMLP, StackedMLP, VmapStack
 
 __all__ = [
@@ -45,12 +46,9 @@ class Member(Task):
         fold: Fold,
         seed: int,
         held_out: NDArray[np.bool_],
-        label_smoothing: float,
     ) -> None:
         super().__init__(key, estimator, fold, seed)
-        self.criterion.label_smoothing = float(label_smoothing)
         self.held_out = held_out
-        self.label_smoothing = float(label_smoothing)
 
     def split(self) -> None:
         """Nothing: what is held out is given."""
@@ -77,14 +75,13 @@ class Member(Task):
 
     def _start(self) -> NDArray[np.float64]:
         """Logits of the class frequencies, smoothed a little."""
-        head, counts = self.fold.head, self.fold.counts
-        share = counts[1] / counts.sum(axis=0) if head.multilabel else counts / counts.sum()
-        smoothing = max(self.label_smoothing, 0.01)
-        share = (1 - smoothing) * share + smoothing / (2 if head.sigmoid else len(share))
-        if not head.sigmoid:
-            return np.log(share) - np.log(share).mean()
-        odds = np.log(share / (1 - share))
-        return odds[1:] if head.n_outputs == 1 else odds
+        head, share = self.fold.head, self.fold.head.prior(self.fold.counts)
+        share = 0.99 * share + 0.01 / len(share)
+        if head.n_outputs == 1:
+            return np.log(share[1:] / share[:1])
+        if isinstance(self.criterion, SigmoidFocalLoss):
+            return np.log(share / (1 - share))
+        return np.log(share) - np.log(share).mean()
 
 
 class Trained(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from focalsk.estimators._target_coding import Head
+from focalsk.estimators._target_coding import TargetCoding
 
 __all__ = ["fit_temperature", "posterior_of", "with_temperature"]
 
@@ -18,13 +18,11 @@ _BOUNDS, _PENALTY = (-0.7, 1.1), 2e-3  # of the log temperature
 
 
 def posterior_of(
-    logits: torch.Tensor, head: Head, gamma: Any, alpha: Any, label_smoothing: float
+    logits: torch.Tensor, head: TargetCoding, gamma: Any, alpha: Any, label_smoothing: float
 ) -> NDArray[np.float64]:
     """Posterior (..., K) of the data behind the logits (..., C) of nets."""
-    p = head.probabilities(logits.double(), gamma, alpha, "posterior").numpy()
-    if label_smoothing:
-        n_outcomes = 2 if head.sigmoid else p.shape[-1]
-        p = (p - label_smoothing / n_outcomes) / (1 - label_smoothing)
+    loss = gamma, alpha, "posterior", label_smoothing
+    p = head.probabilities(logits.double(), *loss).numpy()
     p = p.clip(_LEAST, 1 - _LEAST)
     return p if head.multilabel else p / p.sum(axis=-1, keepdims=True)
 

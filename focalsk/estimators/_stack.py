@@ -26,7 +26,8 @@ from focalsk.estimators._building import (
     net_params,
 )
 from focalsk.estimators._classifier import FocalNetClassifier
-from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._monitor import Monitor
+from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import read_samples
 from focalsk.nets import (
     WEIGHTS,
@@ -54,7 +55,7 @@ class Fold:
     """The samples of one training set as `fit` would read them."""
 
     reader: FocalNetClassifier  # knows n_features_in_ and feature_names_in_
-    head: Head
+    head: TargetCoding
     samples: Samples
     counts: NDArray[np.float64]
     parts: dict[Any, tuple[Samples, Samples]] = field(default_factory=dict)
@@ -194,8 +195,14 @@ class Stack:
             self.net.callbacks_.append(("best_epoch", stopper))
         self.net.notify("on_train_begin", X=None, y=None)
         self.net.fit_loop(train, epochs=first.max_epochs, valid=valid)
-        self.net.notify("on_train_end", X=None, y=None)
+        try:
+            self.net.notify("on_train_end", X=None, y=None)
+        except ValueError:  # no net had a score
+            if not self.diverged().all():
+                raise
         self.net.callbacks_ = []
+        if first.early_stopping and (stopper.without_score_ & ~self.diverged()).any():
+            raise ValueError(f"The 'monitor' {first.monitor!r} gave no number for some nets.")
         n_epochs = len(self.net.history)
         self.n_iter_ = stopper.n_iter_ if stopper else np.full(len(self.tasks), n_epochs)
         return self
@@ -205,13 +212,16 @@ class Stack:
         if monitor == "loss":
             return lambda net: -np.asarray(net.history[-1]["valid_loss"])
 
+        monitors = [
+            Monitor(monitor, stream[0].fold.head, stream[0].valid) for stream in self.streams
+        ]
+
         def scores(net: FocalNet) -> list[float]:
+            diverged = iter(self.diverged())
             return [
-                task.fold.head.scorer(monitor, task.valid)(classifier)
+                np.nan if next(diverged) else monitors[s](classifier)
                 for s, stream in enumerate(self.streams)
-                for task, classifier in zip(
-                    stream, self.classifiers(s, stream[0].valid.X), strict=True
-                )
+                for classifier in self.classifiers(s, stream[0].valid.X)
             ]
 
         return scores
@@ -337,5 +347,6 @@ def _as_fitted(task: Task, net: Any) -> FocalNetClassifier:
     fitted.classes_ = task.fold.head.classes
     fitted.class_count_ = task.fold.counts
     fitted.alpha_, fitted.gamma_ = task.alpha, as_gamma(task.criterion)
+    fitted._smoothing = task.criterion.label_smoothing
     fitted.net_ = net
     return fitted

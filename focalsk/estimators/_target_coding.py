@@ -1,29 +1,33 @@
-"""The head of a classifier: what its targets and its logits mean."""
+"""Target codings: what the targets and the logits of a classifier mean."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch.nn import functional as F
 
 from focalsk.estimators._class_weight import compute_alpha
 from focalsk.losses import (
+    FocalLoss,
+    OneVersusRestLoss,
+    SigmoidFocalLoss,
     focal_posterior,
-    focal_scores,
+    label_scores,
+    one_versus_rest_posterior,
+    one_versus_rest_scores,
     sigmoid_focal_posterior,
-    sigmoid_focal_scores,
+    softmax_scores,
 )
 from focalsk.nets import ArrayDataset, in_blocks
 
-__all__ = ["Head", "Samples"]
+__all__ = ["Samples", "TargetCoding"]
 
 
 class Samples(NamedTuple):
@@ -40,71 +44,57 @@ class Samples(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Head:
+class TargetCoding(ABC):
     """Classes or labels, coded for a net on the way in and decoded on the way out.
 
-    Codes are class indices (n,) of int64, or label indicators (n, K) of float32. There are three
-    kinds of head: softmax over the classes, where one sigmoid logit z counts as the two logits
-    (0, z); one sigmoid against the rest for each class; one sigmoid for each label.
+    There are three: :class:`ClassCoding`, :class:`OneVersusRestCoding`, :class:`LabelCoding`. Each
+    knows its codes, its loss, and how to read decisions and probabilities off logits.
 
     Parameters
     ----------
     classes : ndarray of shape (K,)
         Sorted classes; for a multi-label problem, the numbers of its labels.
-    multilabel : bool
-        Each label is present or absent by itself.
-    sigmoid : bool
-        The loss is a sigmoid's; always so for multi-label problems.
     """
 
     classes: NDArray[Any]
-    multilabel: bool
-    sigmoid: bool
 
-    @classmethod
-    def of(cls, y: Any, output: str, classes: Any = None) -> Head:
-        """Read the head off targets (n,) or indicators (n, K), dense or sparse.
+    multilabel: ClassVar[bool] = False
+    """Whether each label is present or absent by itself."""
+
+    @staticmethod
+    def of(y: Any, output: str, classes: Any = None) -> TargetCoding:
+        """The coding of targets (n,) or indicators (n, K), dense or sparse.
 
         `classes` are all there are where `y` may lack some.
         """
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
-            return cls(np.arange(y.shape[1]), multilabel=True, sigmoid=True)
+            return LabelCoding(np.arange(y.shape[1]))
         if kind == "multiclass-multioutput":
             raise ValueError(
                 "y must hold one class per sample or 0/1 label indicators. Got several classes "
                 "per sample (multiclass-multioutput) instead."
             )
         classes = np.unique(y if classes is None else classes)
-        return cls(classes, multilabel=False, sigmoid=output == "sigmoid")
+        if output == "sigmoid" and len(classes) > 2:
+            return OneVersusRestCoding(classes)
+        return ClassCoding(classes, one_logit=output == "sigmoid" and len(classes) == 2)
 
     @property
     def n_outputs(self) -> int:
         """Number of logits."""
-        return 1 if self._one_logit else len(self.classes)
+        return len(self.classes)
 
     @property
-    def _one_logit(self) -> bool:
-        return self.sigmoid and not self.multilabel and len(self.classes) == 2
-
-    @property
-    def one_versus_rest(self) -> bool:
-        """One sigmoid per class."""
-        return self.sigmoid and not self.multilabel and len(self.classes) > 2
+    def key(self) -> tuple[Any, ...]:
+        """What two codings share that are the same."""
+        return type(self).__name__, self.n_outputs, self.classes.tolist()
 
     # On the way in ------------------------------------------------------------------------------
 
     def encode(self, y: Any) -> NDArray[Any]:
-        """Codes of targets of the same kind, whose classes must all be known."""
-        if self.multilabel:
-            indicators = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-            if indicators.ndim != 2 or indicators.shape[1] != len(self.classes):
-                raise ValueError(
-                    f"y must be label indicators of shape (n_samples, {len(self.classes)}). Got "
-                    f"shape {indicators.shape} instead."
-                )
-            return indicators.astype(np.float32)
+        """Class indices (n,) of targets whose classes must all be known."""
         found, codes = np.unique(y, return_inverse=True)
         unknown = np.setdiff1d(found, self.classes)
         if len(unknown):
@@ -116,36 +106,37 @@ class Head:
 
     def check_several(self, codes: NDArray[Any], estimator: Any) -> None:
         """Refuse samples of one class only."""
-        if not self.multilabel and len(found := np.unique(codes)) < 2:
+        if len(found := np.unique(codes)) < 2:
             raise ValueError(
                 f"{type(estimator).__name__} needs samples of at least 2 classes in the data, but "
                 f"the data contains only one class: {self.classes.tolist()[found[0]]!r}"
             )
 
     def count(self, codes: NDArray[Any], weight: NDArray[Any] | None) -> NDArray[np.float64]:
-        """Summed weight (K,) of each class, or (2, K) of each label where absent and present."""
-        weight = np.ones(len(codes)) if weight is None else weight
-        if not self.multilabel:
-            return np.bincount(codes, weight, minlength=len(self.classes)).astype(np.float64)
-        present = weight @ codes
-        return np.stack([weight.sum() - present, present])
+        """Summed weight (K,) of each class."""
+        return np.bincount(codes, weight, minlength=len(self.classes)).astype(np.float64)
+
+    def prior(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shares (K,) of the classes, or of the samples that have a label."""
+        return counts / counts.sum()
 
     def alpha(self, alpha: Any, counts: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Class weights (K,) or label weights (2, K), from a scheme or as a user gave them."""
-        if not self.multilabel:
-            return compute_alpha(alpha, self.classes, classes=self.classes, sample_weight=counts)
-        if isinstance(alpha, str):
-            labels = (compute_alpha(alpha, [0, 1], sample_weight=count) for count in counts.T)
-            return np.column_stack([np.asarray(label) for label in labels])
-        return compute_alpha(alpha, np.zeros((1, len(self.classes)), dtype=int))
+        """Class weights (K,), from a scheme or as a user gave them."""
+        return compute_alpha(alpha, self.classes, classes=self.classes, sample_weight=counts)
 
     def targets(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """Codes as the loss wants them: one sigmoid logit takes a column of 0 and 1."""
-        return codes.astype(np.float32)[:, None] if self._one_logit else codes
+        """Codes as the loss wants them."""
+        return codes
 
-    def loss_alpha(self, alpha: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-        """Alpha as the loss wants it: one sigmoid logit takes (negative, positive) rows."""
-        return alpha[:, None] if self._one_logit and alpha is not None else alpha
+    @abstractmethod
+    def loss(
+        self, gamma: Any, alpha: NDArray[np.float64] | None, label_smoothing: float = 0.0
+    ) -> torch.nn.Module:
+        """What trains a net."""
+
+    def strata(self, codes: NDArray[Any]) -> NDArray[np.int64]:
+        """What samples are stratified by (n,) when some are held out."""
+        return codes
 
     def split(self, samples: Samples, fraction: float, seed: int) -> tuple[Samples, Samples]:
         """Training and validation samples, stratified by class: see :meth:`hold_out`."""
@@ -160,7 +151,7 @@ class Head:
         """
         rng = np.random.default_rng(seed)
         valid = np.zeros(len(codes), dtype=bool)
-        groups = np.zeros(len(codes), dtype=int) if self.multilabel else codes
+        groups = self.strata(codes)
         for group in np.unique(groups):
             members = rng.permutation(np.flatnonzero(groups == group))
             wanted = max(1, round(fraction * len(members)))
@@ -176,55 +167,200 @@ class Head:
         """What a net trains on."""
         return ArrayDataset(samples.X, self.targets(samples.codes), samples.weight)
 
-    def scorer(self, scoring: Any, samples: Samples) -> Callable[[Any], float]:
-        """A function of an estimator: its score on coded samples, by scikit-learn's scorer."""
-        score = get_scorer(scoring)
-        y = samples.codes if self.multilabel else self.classes[samples.codes]
-        kwargs = {} if samples.weight is None else {"sample_weight": samples.weight}
-        return lambda estimator: score(estimator, samples.X, y, **kwargs)
-
     # On the way out -----------------------------------------------------------------------------
 
-    def scores(self, logits: torch.Tensor, gamma: Any) -> torch.Tensor:
+    def scores(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any = None, label_smoothing: float = 0.0
+    ) -> torch.Tensor:
         """Decision scores (..., K): their softmax or sigmoid is the posterior under the weights.
 
-        A binary problem has log-odds (...,) instead.
+        A binary problem has log-odds (...,) instead. Gamma, alpha and smoothing are the loss's.
         """
-        return in_blocks(partial(self._scores, gamma=gamma), logits)
+        scores = partial(
+            self._scores, gamma=gamma, alpha=alpha, label_smoothing=float(label_smoothing)
+        )
+        return in_blocks(scores, logits)
 
-    def _scores(self, logits: torch.Tensor, gamma: Any) -> torch.Tensor:
-        if self.multilabel or self.one_versus_rest:
-            return sigmoid_focal_scores(logits, gamma)
-        scores = focal_scores(self._two_logits(logits), gamma)
-        return scores[..., 1] - scores[..., 0] if len(self.classes) == 2 else scores
+    def probabilities(
+        self,
+        logits: torch.Tensor,
+        gamma: Any,
+        alpha: Any,
+        proba: str,
+        label_smoothing: float = 0.0,
+    ) -> torch.Tensor:
+        """Probabilities (..., K): of the data, under the class weights, or the net's own."""
+        if proba == "weighted" and label_smoothing == 0:
+            alpha = None
+        elif proba == "weighted":
+            scores = self.scores(logits, gamma, alpha, label_smoothing)
+            return in_blocks(self._from_scores, scores)
+        elif proba == "raw":
+            gamma, alpha, label_smoothing = 0.0, None, 0.0
+        posterior = partial(
+            self._posterior, gamma=gamma, alpha=alpha, label_smoothing=float(label_smoothing)
+        )
+        return in_blocks(posterior, logits)
+
+    @abstractmethod
+    def _scores(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
+    ) -> torch.Tensor: ...
+
+    @abstractmethod
+    def _from_scores(self, scores: torch.Tensor) -> torch.Tensor:
+        """Probabilities (..., K) from decision scores."""
+
+    @abstractmethod
+    def _posterior(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
+    ) -> torch.Tensor: ...
 
     def decode(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Targets from decision scores."""
-        if self.multilabel:
-            return (scores > 0).astype(np.int64)
         if len(self.classes) == 2:
             return self.classes[(scores > 0).astype(np.int64)]
         return self.classes[scores.argmax(axis=-1)]
 
-    def probabilities(
-        self, logits: torch.Tensor, gamma: Any, alpha: Any, proba: str
-    ) -> torch.Tensor:
-        """Probabilities (..., K): of the data, under the class weights, or the net's own."""
-        alpha = alpha if proba == "posterior" else None
-        gamma = gamma if proba != "raw" else 0.0
-        return in_blocks(partial(self._probabilities, gamma=gamma, alpha=alpha), logits)
 
-    def _probabilities(self, logits: torch.Tensor, gamma: Any, alpha: Any) -> torch.Tensor:
-        if self.multilabel:
-            return sigmoid_focal_posterior(logits, gamma, alpha)
-        if not self.one_versus_rest:
-            return focal_posterior(self._two_logits(logits), gamma, alpha)
-        # In logs: far from every class, the sigmoids themselves would all vanish.
-        log_p = F.logsigmoid(sigmoid_focal_scores(logits, gamma))
-        if alpha is not None:
-            alpha = torch.as_tensor(alpha, dtype=log_p.dtype)
-            log_p = torch.where(alpha > 0, log_p - alpha.log(), -torch.inf)
-        return log_p.softmax(dim=-1)
+@dataclass(frozen=True)
+class ClassCoding(TargetCoding):
+    """One class per sample, by a softmax; with two classes, perhaps by one logit z.
+
+    The logit z counts as the two logits (0, z): its sigmoid is their softmax.
+    """
+
+    one_logit: bool = False
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of logits."""
+        return 1 if self.one_logit else len(self.classes)
+
+    def targets(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Class indices (n,); for one logit a column of 0 and 1."""
+        return codes.astype(np.float32)[:, None] if self.one_logit else codes
+
+    def loss(
+        self, gamma: Any, alpha: NDArray[np.float64] | None, label_smoothing: float = 0.0
+    ) -> torch.nn.Module:
+        """Softmax focal loss; for one logit the sigmoid's, with (negative, positive) weights."""
+        weights = None if alpha is None else torch.as_tensor(alpha)
+        if not self.one_logit:
+            return FocalLoss(gamma, weights, label_smoothing=label_smoothing)
+        weights = None if weights is None else weights[:, None]
+        return SigmoidFocalLoss(gamma, weights, label_smoothing=label_smoothing)
 
     def _two_logits(self, logits: torch.Tensor) -> torch.Tensor:
-        return F.pad(logits, (1, 0)) if self._one_logit else logits
+        return F.pad(logits, (1, 0)) if self.one_logit else logits
+
+    def _scores(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
+    ) -> torch.Tensor:
+        scores = softmax_scores(self._two_logits(logits), gamma, alpha, label_smoothing)
+        return scores[..., 1] - scores[..., 0] if len(self.classes) == 2 else scores
+
+    def _from_scores(self, scores: torch.Tensor) -> torch.Tensor:
+        if len(self.classes) == 2:
+            return torch.stack([(-scores).sigmoid(), scores.sigmoid()], dim=-1)
+        return scores.softmax(dim=-1)
+
+    def _posterior(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
+    ) -> torch.Tensor:
+        logits = self._two_logits(logits)
+        return focal_posterior(logits, gamma, alpha, label_smoothing=label_smoothing)
+
+
+@dataclass(frozen=True)
+class OneVersusRestCoding(TargetCoding):
+    """One class per sample, by a sigmoid for each class against the rest.
+
+    Alpha weighs samples by their class, so that each sigmoid tells the share of its class under the
+    weights: smoothing is undone first, then alpha.
+    """
+
+    def loss(
+        self, gamma: Any, alpha: NDArray[np.float64] | None, label_smoothing: float = 0.0
+    ) -> torch.nn.Module:
+        """Binary focal loss of each class, weighed by the sample's class."""
+        weights = None if alpha is None else torch.as_tensor(alpha)
+        return OneVersusRestLoss(gamma, weights, label_smoothing=label_smoothing)
+
+    def _scores(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
+    ) -> torch.Tensor:
+        return one_versus_rest_scores(logits, gamma, label_smoothing)
+
+    def _from_scores(self, scores: torch.Tensor) -> torch.Tensor:
+        return F.logsigmoid(scores).softmax(dim=-1)
+
+    def _posterior(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
+    ) -> torch.Tensor:
+        return one_versus_rest_posterior(logits, gamma, alpha, label_smoothing)
+
+
+@dataclass(frozen=True)
+class LabelCoding(TargetCoding):
+    """Labels that are present or absent by themselves, by a sigmoid for each."""
+
+    multilabel: ClassVar[bool] = True
+
+    def encode(self, y: Any) -> NDArray[Any]:
+        """Indicators (n, K) of float32."""
+        indicators = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
+        if indicators.ndim != 2 or indicators.shape[1] != len(self.classes):
+            raise ValueError(
+                f"y must be label indicators of shape (n_samples, {len(self.classes)}). Got "
+                f"shape {indicators.shape} instead."
+            )
+        return indicators.astype(np.float32)
+
+    def check_several(self, codes: NDArray[Any], estimator: Any) -> None:
+        """Nothing: a label may be always or never there."""
+
+    def count(self, codes: NDArray[Any], weight: NDArray[Any] | None) -> NDArray[np.float64]:
+        """Summed weight (2, K) of each label where absent and present."""
+        weight = np.ones(len(codes)) if weight is None else weight
+        present = weight @ codes
+        return np.stack([weight.sum() - present, present])
+
+    def prior(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shares (K,) of the samples that have a label."""
+        return counts[1] / counts.sum(axis=0)
+
+    def alpha(self, alpha: Any, counts: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Label weights (2, K), from a scheme or as a user gave them."""
+        if isinstance(alpha, str):
+            labels = (compute_alpha(alpha, [0, 1], sample_weight=count) for count in counts.T)
+            return np.column_stack([np.asarray(label) for label in labels])
+        return compute_alpha(alpha, np.zeros((1, len(self.classes)), dtype=int))
+
+    def loss(
+        self, gamma: Any, alpha: NDArray[np.float64] | None, label_smoothing: float = 0.0
+    ) -> torch.nn.Module:
+        """Binary focal loss of each label."""
+        weights = None if alpha is None else torch.as_tensor(alpha)
+        return SigmoidFocalLoss(gamma, weights, label_smoothing=label_smoothing)
+
+    def strata(self, codes: NDArray[Any]) -> NDArray[np.int64]:
+        """One stratum: combinations of labels are too many."""
+        return np.zeros(len(codes), dtype=np.int64)
+
+    def _scores(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
+    ) -> torch.Tensor:
+        return label_scores(logits, gamma, alpha, label_smoothing)
+
+    def _from_scores(self, scores: torch.Tensor) -> torch.Tensor:
+        return scores.sigmoid()
+
+    def _posterior(
+        self, logits: torch.Tensor, gamma: Any, alpha: Any, label_smoothing: float
+    ) -> torch.Tensor:
+        return sigmoid_focal_posterior(logits, gamma, alpha, label_smoothing=label_smoothing)
+
+    def decode(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Indicators (n, K) of int64 from decision scores."""
+        return (scores > 0).astype(np.int64)

@@ -5,27 +5,86 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.utils import check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.validation import validate_data
 
 from focalsk._compat._sklearn import check_sample_weight, check_targets
-from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._target_coding import Samples, TargetCoding
 
-__all__ = ["check_X", "check_X_y", "read_samples", "weigh"]
+__all__ = ["check_X", "check_X_y", "check_no_missing", "check_range", "read_samples", "weigh"]
 
 
 def check_X(estimator: Any, X: Any) -> Any:
     """Samples to predict, as floating point array or CSR matrix."""
-    return validate_data(estimator, X, reset=False, **_rules(estimator))
+    _check_axes(estimator, X)
+    X = validate_data(estimator, X, reset=False, **_rules(estimator))
+    check_range(X, getattr(getattr(estimator, "net_", None), "dtype", None))
+    return X
 
 
 def check_X_y(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     """Samples and targets to train on; with `reset`, what X is like is noted on the estimator."""
+    _check_axes(estimator, X)
+    if sparse.issparse(y) and y.shape[1:] in ((), (1,)):
+        raise TypeError(
+            "Sparse data was passed for y, but dense data is required for one class per sample. "
+            "Use '.toarray()' to convert it to a dense array."
+        )
+    check_no_missing(y, "y")
     X, y = validate_data(estimator, X, y, multi_output=True, reset=reset, **_rules(estimator))
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     return X, y
+
+
+def _check_axes(estimator: Any, X: Any) -> None:
+    n_axes = getattr(X, "ndim", 2)
+    if estimator.module is None and n_axes > 2:
+        raise ValueError(
+            f"Found array with dim {n_axes}, while dim <= 2 is required by "
+            f"{type(estimator).__name__} without a 'module'. Images and the like need one."
+        )
+
+
+def check_range(X: Any, dtype: torch.dtype | None) -> None:
+    """Refuse finite values of X that a net of this type would take for infinite."""
+    if dtype is not torch.float32 or X.dtype != np.float64:
+        return
+    values = X.data if sparse.issparse(X) else X
+    limit = np.finfo(np.float32).max
+    if values.size and (values.max() > limit or values.min() < -limit):
+        raise ValueError("Input X contains infinity or a value too large for dtype('float32').")
+
+
+def check_no_missing(values: Any, name: str) -> None:
+    """Refuse None, NaN and NA among classes, in scikit-learn's words."""
+    if values is None or sparse.issparse(values):
+        return
+    if not isinstance(values, np.ndarray) and callable(getattr(values, "isna", None)):
+        missing = bool(np.asarray(values.isna()).any())  # pandas
+    elif not isinstance(values, np.ndarray) and callable(getattr(values, "is_null", None)):
+        missing = bool(values.is_null().any())  # polars
+    else:
+        if not isinstance(values, np.ndarray):
+            try:
+                values = np.asarray(values, dtype=object)
+            except ValueError:  # ragged
+                return
+        if values.dtype.kind == "f":
+            missing = bool(np.isnan(values).any())
+        else:
+            missing = values.dtype.kind == "O" and any(map(_is_missing, values.flat))
+    if missing:
+        raise ValueError(f"Input {name} contains NaN.")
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
 def check_table(estimator: Any, X: Any, y: Any = None, reset: bool = False) -> Any:
@@ -73,16 +132,21 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
 
 def read_samples(
     estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, reset: bool = True
-) -> tuple[Head, Samples]:
+) -> tuple[TargetCoding, Samples]:
     """Everything that `fit` does with its arguments before it trains.
 
     Weights are scaled to mean 1 and samples without weight left out. Of the estimator, only
     ``n_features_in_`` and ``feature_names_in_`` are set, with `reset`.
     """
     X, y = check_X_y(estimator, X, y, reset)
-    head = Head.of(y, estimator.output)
+    head = TargetCoding.of(y, estimator.output)
     samples = weigh(X, head.encode(y), sample_weight)
     if samples.weight is not None:
-        samples = samples._replace(weight=samples.weight / samples.weight.mean())
+        weight = samples.weight
+        with np.errstate(over="ignore"):
+            overflows = not np.isfinite(weight.sum())
+        if overflows:
+            weight = weight / weight.max()
+        samples = samples._replace(weight=weight / weight.mean())
     head.check_several(samples.codes, estimator)
     return head, samples

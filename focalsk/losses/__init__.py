@@ -5,7 +5,7 @@ What is in the room, from the bottom up:
 - ``_margins``: every focal loss as a function of one margin, with its gradient; exact everywhere.
 - ``_checks``: what arguments are allowed, and errors that say so.
 - ``_losses``: the public functions and modules.
-- ``_posterior``: from logits back to the probabilities of the data.
+- ``_posterior``, ``_scores``: from logits back to the probabilities of the data, and to decisions.
 
 It may import `_compat` and nothing else of focalsk's.
 """
@@ -18,6 +18,11 @@ from focalsk.losses._margins import softmax_focal_gradient as softmax_focal_grad
 from focalsk.losses._posterior import focal_posterior, sigmoid_focal_posterior
 from focalsk.losses._posterior import focal_scores as focal_scores
 from focalsk.losses._posterior import sigmoid_focal_scores as sigmoid_focal_scores
+from focalsk.losses._posterior import unsmoothed as unsmoothed
+from focalsk.losses._scores import label_scores as label_scores
+from focalsk.losses._scores import one_versus_rest_posterior as one_versus_rest_posterior
+from focalsk.losses._scores import one_versus_rest_scores as one_versus_rest_scores
+from focalsk.losses._scores import softmax_scores as softmax_scores
 
 __all__ = [
     "FocalLoss",

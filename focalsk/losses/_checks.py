@@ -45,6 +45,12 @@ def check_options(
         raise ValueError(f"label_smoothing must be a float in [0, 1], got {label_smoothing!r}.")
 
 
+def check_smoothing(label_smoothing: float) -> None:
+    """Refuse a smoothing that cannot be undone."""
+    if not isinstance(label_smoothing, Real) or not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing must be a float in [0, 1), got {label_smoothing!r}.")
+
+
 def _as_tensor(name: str, value: object) -> Tensor:
     if not isinstance(value, Tensor):
         try:
@@ -201,7 +207,9 @@ def binary_target(input: Tensor, target: Tensor) -> Tensor:
 
 def spread_weight(weight: Values, loss: Tensor) -> Tensor:
     """Return weights that broadcast to the loss: one per sample spreads over what follows."""
-    weight = _as_tensor("weight", weight).to(loss.device, loss.dtype)
+    weight = _as_tensor("weight", weight)
+    _check_range("weight", weight, math.inf)
+    weight = weight.to(loss.device, loss.dtype)
     spread = weight.reshape(weight.shape + (1,) * (loss.dim() - weight.dim()))
     fits = spread.dim() == loss.dim() and all(
         w in (1, n) for w, n in zip(spread.shape, loss.shape, strict=True)

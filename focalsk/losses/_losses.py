@@ -127,6 +127,7 @@ def sigmoid_focal_loss(
     alpha: Values | None = None,
     *,
     weight: Values | None = None,
+    label_smoothing: float = 0.0,
     reduction: str = "mean",
     avg_factor: float | Tensor | None = None,
 ) -> Tensor:
@@ -152,6 +153,8 @@ def sigmoid_focal_loss(
         negatives (``alpha[0]``) and positives (``alpha[1]``).
     weight : array-like broadcastable to input, or of shape input.shape[:n], default=None
         Weight of each sample or element. It never enters the denominator of the mean.
+    label_smoothing : float in [0, 1], default=0.0
+        Share of the target that is spread evenly over the two outcomes of a label.
     reduction : {"none", "sum", "mean"}, default="mean"
         The mean divides by the number of elements.
     avg_factor : float or Tensor of shape (), default=None
@@ -177,7 +180,9 @@ def sigmoid_focal_loss(
     tensor(0.0203)
     """
     focus, class_weight = sigmoid_parameters(gamma, alpha)
-    return _sigmoid_loss(input, target, focus, class_weight, weight, reduction, avg_factor)
+    return _sigmoid_loss(
+        input, target, focus, class_weight, weight, label_smoothing, reduction, avg_factor
+    )
 
 
 class FocalLoss(nn.Module):
@@ -252,6 +257,7 @@ class SigmoidFocalLoss(nn.Module):
     ----------
     gamma : float or array-like of shape (K,), default=2.0
     alpha : float in [0, 1], or array-like of shape (K,) or (2, K), default=None
+    label_smoothing : float in [0, 1], default=0.0
     reduction : {"none", "sum", "mean"}, default="mean"
         All as in `sigmoid_focal_loss`. Arrays are buffers.
 
@@ -266,13 +272,19 @@ class SigmoidFocalLoss(nn.Module):
     alpha: float | Tensor | None
 
     def __init__(
-        self, gamma: Values = 2.0, alpha: Values | None = None, *, reduction: str = "mean"
+        self,
+        gamma: Values = 2.0,
+        alpha: Values | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
     ) -> None:
         super().__init__()
-        check_options(reduction, None)
+        check_options(reduction, None, label_smoothing)
         checked_gamma, checked_alpha = sigmoid_parameters(gamma, alpha)
         _keep(self, "gamma", checked_gamma, gamma)
         _keep(self, "alpha", checked_alpha, alpha)
+        self.label_smoothing = label_smoothing
         self.reduction = reduction
 
     def forward(
@@ -284,12 +296,19 @@ class SigmoidFocalLoss(nn.Module):
     ) -> Tensor:
         """Return the loss of the logits; the arguments are those of `sigmoid_focal_loss`."""
         return _sigmoid_loss(
-            input, target, self.gamma, self.alpha, weight, self.reduction, avg_factor
+            input,
+            target,
+            self.gamma,
+            self.alpha,
+            weight,
+            self.label_smoothing,
+            self.reduction,
+            avg_factor,
         )
 
     def extra_repr(self) -> str:
         """Return the parameters as text."""
-        return _describe(self, "gamma", "alpha", "reduction")
+        return _describe(self, "gamma", "alpha", "label_smoothing", "reduction")
 
 
 class OneVersusRestLoss(SigmoidFocalLoss):
@@ -309,7 +328,14 @@ class OneVersusRestLoss(SigmoidFocalLoss):
         if isinstance(self.alpha, Tensor):
             chosen = self.alpha.to(input.dtype)[target]
             weight = chosen if weight is None else torch.as_tensor(weight) * chosen
-        return sigmoid_focal_loss(input, target, self.gamma, weight=weight, avg_factor=avg_factor)
+        return sigmoid_focal_loss(
+            input,
+            target,
+            self.gamma,
+            weight=weight,
+            label_smoothing=self.label_smoothing,
+            avg_factor=avg_factor,
+        )
 
 
 def _keep(module: nn.Module, name: str, value: float | Tensor | None, given: object) -> None:
@@ -386,13 +412,16 @@ def _sigmoid_loss(
     gamma: float | Tensor,
     alpha: float | Tensor | None,
     weight: Values | None,
+    label_smoothing: float,
     reduction: str,
     avg_factor: float | Tensor | None,
 ) -> Tensor:
-    check_options(reduction, avg_factor)
+    check_options(reduction, avg_factor, label_smoothing)
     dtype, input = working_dtype(input)
     n_labels = input.shape[-1] if input.dim() else 1
     target = binary_target(input, target)
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / 2
     gamma = fit_to("gamma", gamma, n_labels, input)
     alpha = fit_to("alpha", alpha, n_labels, input)
     denominator = _denominator(reduction, input.numel(), None, avg_factor)

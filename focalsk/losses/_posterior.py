@@ -9,6 +9,9 @@ So ``h`` leads from the logits back to the posterior, under the class weights or
 computed from margins and in logs, where no finite logit over- or underflows; or, where one gamma is
 all there is, relative to the largest class, where nothing overflows either.
 
+Label smoothing trains on ``(1 - eps) * eta + eps / C`` instead of `eta`, which is undone last, when
+gamma and alpha are: ``eta = (q - eps / C) / (1 - eps)``.
+
 References
 ----------
 N. Charoenphakdee, J. Vongkulbhisal, N. Chairatanakul and M. Sugiyama, "On Focal Loss for
@@ -21,14 +24,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from focalsk.losses._checks import Values, as_parameter, check_outcome_weights, outcome_weights
+from focalsk.losses._checks import (
+    Values,
+    as_parameter,
+    check_outcome_weights,
+    check_smoothing,
+    outcome_weights,
+)
 from focalsk.losses._margins import class_margins, is_traced
 
 __all__ = ["focal_posterior", "sigmoid_focal_posterior"]
 
 
 def focal_posterior(
-    logits: Tensor, gamma: Values, alpha: Values | None = None, *, dim: int = -1
+    logits: Tensor,
+    gamma: Values,
+    alpha: Values | None = None,
+    *,
+    dim: int = -1,
+    label_smoothing: float = 0.0,
 ) -> Tensor:
     """Class posterior of the data from the logits of a model trained with `focal_loss`.
 
@@ -44,6 +58,9 @@ def focal_posterior(
         undefined, and reported as 0.
     dim : int, default=-1
         The axis of the classes.
+    label_smoothing : float in [0, 1), default=0.0
+        That of the training, whose `alpha` is needed then. Where the model says less than smoothing
+        leaves to a class, its posterior is almost 0, in the order of the logits.
 
     Returns
     -------
@@ -69,18 +86,29 @@ def focal_posterior(
     weights = None if alpha is None else _along(dim, logits, "alpha", alpha)
     if weights is not None and weights.dim() == 0:
         raise ValueError(f"alpha must hold one weight per class, got {alpha!r}.")
+    if weights is not None and not is_traced() and not weights.any():
+        raise ValueError(f"alpha must be positive for some class, got {alpha!r}.")
     gamma = as_parameter("gamma", gamma)
+    check_smoothing(label_smoothing)
     taped = torch.is_grad_enabled() and logits.requires_grad
     simple = not taped and not is_traced() and _are_moderate(weights)
     if isinstance(gamma, float) and simple:
-        return _posterior_of_one_gamma(logits, gamma, weights, dim)
-    scores = focal_scores(logits, gamma, dim)
-    if weights is not None:
-        scores = (scores - weights.log()).where(weights > 0, -math.inf)
-    return scores.softmax(dim)
+        posterior = _posterior_of_one_gamma(logits, gamma, weights, dim)
+    else:
+        scores = focal_scores(logits, gamma, dim)
+        if weights is not None:
+            scores = (scores - weights.log()).where(weights > 0, -math.inf)
+        posterior = scores.softmax(dim)
+    return unsmoothed(posterior, label_smoothing, dim)
 
 
-def sigmoid_focal_posterior(logits: Tensor, gamma: Values, alpha: Values | None = None) -> Tensor:
+def sigmoid_focal_posterior(
+    logits: Tensor,
+    gamma: Values,
+    alpha: Values | None = None,
+    *,
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """Posterior of every label from the logits of a model trained with `sigmoid_focal_loss`.
 
     Parameters
@@ -95,6 +123,8 @@ def sigmoid_focal_posterior(logits: Tensor, gamma: Values, alpha: Values | None 
         ``alpha[0]`` and the positives' in ``alpha[1]``, each broadcastable to `logits`. None leaves
         the posterior under those weights. An outcome of weight 0 was never trained, so its
         posterior is undefined, and reported as 0.
+    label_smoothing : float in [0, 1), default=0.0
+        As in `focal_posterior`.
 
     Returns
     -------
@@ -111,13 +141,15 @@ def sigmoid_focal_posterior(logits: Tensor, gamma: Values, alpha: Values | None 
     >>> sigmoid_focal_posterior(torch.tensor([-1.0, 0.0, 1.0]), gamma=2.0, alpha=0.25)
     tensor([0.1704, 0.7500, 0.9777])
     """
+    check_smoothing(label_smoothing)
     scores = sigmoid_focal_scores(logits, gamma)
     if alpha is None:
-        return scores.sigmoid()
+        return unsmoothed(scores.sigmoid(), label_smoothing)
     check_outcome_weights(alpha)
     negative, positive = outcome_weights(_along(-1, scores, "alpha", alpha))
     trained = (positive > 0) & (negative > 0)
     posterior = (scores + negative.log() - positive.log()).sigmoid()
+    posterior = unsmoothed(posterior, label_smoothing)
     return posterior.where(trained, (positive > 0).to(scores.dtype))
 
 
@@ -164,6 +196,34 @@ def sigmoid_focal_scores(logits: Tensor, gamma: Values) -> Tensor:
     if isinstance(gamma, float) and gamma == 0:
         return logits
     return _log_h(logits, focus) - _log_h(-logits, focus)
+
+
+def unsmoothed(p: Tensor, label_smoothing: float, dim: int | None = None) -> Tensor:
+    """Undo label smoothing: ``(p - eps / C) / (1 - eps)``, renormalised.
+
+    Parameters
+    ----------
+    p : Tensor
+        Probabilities of the classes on `dim`, or of labels if `dim` is None, with two outcomes.
+    label_smoothing : float in [0, 1)
+    dim : int, default=None
+
+    Returns
+    -------
+    Tensor of p's shape
+        What falls below ``_LEAST * p`` is put there, so that no two classes change places.
+    """
+    if label_smoothing == 0:
+        return p
+    if dim is not None:
+        bare = (p - label_smoothing / p.shape[dim]) / (1 - label_smoothing)
+        bare = torch.maximum(bare, _LEAST * p)
+        return bare / bare.sum(dim, keepdim=True)
+    bare = (p - label_smoothing / 2) / (1 - label_smoothing)
+    return torch.minimum(torch.maximum(bare, _LEAST * p), 1 - _LEAST * (1 - p))
+
+
+_LEAST = 1e-6
 
 
 def _are_moderate(weights: Tensor | None) -> bool:
@@ -218,6 +278,9 @@ def _log_h(margin: Tensor, gamma: Tensor) -> Tensor:
 
 
 def _at_least_float32(logits: Tensor) -> Tensor:
+    if not isinstance(logits, Tensor) or not logits.is_floating_point():
+        found = str(logits.dtype) if isinstance(logits, Tensor) else type(logits).__name__
+        raise TypeError(f"logits must be a floating point tensor, got {found}.")
     return logits if logits.dtype == torch.float64 else logits.float()
 
 

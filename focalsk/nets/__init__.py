@@ -7,12 +7,17 @@ What is in the room, from the bottom up:
 - ``_stacked_modules``, ``_stacked_loss``: many nets as one, with a leading model axis.
 - ``_manual_step``, ``_adam``: a training step without autograd's tape, of one net or of many.
 - ``_best_epoch``: early stopping, of one net or of many side by side.
+- ``_skorch``: what FocalNet has to know of skorch's callbacks, criteria and batches.
+- ``_answers``: what logits say, by the loss of the training.
+- ``_array_net``: a skorch net over classes that takes arrays.
 - ``_focal_net``: FocalNet, the skorch net.
 - ``_stack_net``: FocalNet for a stack of nets.
 
 It may import `_compat` and `losses`.
 """
 
+from focalsk.nets._batches import FIRST_BATCH as FIRST_BATCH
+from focalsk.nets._batches import PREDICTION as PREDICTION
 from focalsk.nets._batches import WEIGHTS as WEIGHTS
 from focalsk.nets._batches import ArrayDataset, Batches
 from focalsk.nets._batches import derive_seed as derive_seed

@@ -19,7 +19,7 @@ from focalsk.nets import _csr as csr
 __all__ = ["ArrayDataset", "Batches", "as_tensor", "in_blocks", "seeded"]
 
 # What a seed is used for: its streams are told apart by these.
-WEIGHTS, EPOCH, ORDER = 1, 2, 3
+WEIGHTS, EPOCH, ORDER, FIRST_BATCH, PREDICTION = 1, 2, 3, 4, 5
 
 # How many values one gather or one evaluation batch takes at most: large enough to make the cost
 # per call vanish, small enough to stay in a processor's cache.
@@ -96,7 +96,7 @@ class ArrayDataset(Dataset):
     def __init__(self, X: Any, y: Any = None, sample_weight: Any = None) -> None:
         self.X = X if sparse.issparse(X) else as_tensor(X)
         n_samples = self.X.shape[0]
-        self.y = torch.zeros(1, dtype=torch.int64).expand(n_samples) if y is None else as_tensor(y)
+        self.y = torch.zeros(1, dtype=torch.int64).expand(n_samples) if y is None else _as_target(y)
         self.weight = None if sample_weight is None else as_tensor(sample_weight)
         for name, values in (("y", self.y), ("sample_weight", self.weight)):
             if values is not None and len(values) != n_samples:
@@ -104,6 +104,8 @@ class ArrayDataset(Dataset):
                     f"{name} must have one entry per sample. Got {len(values)} for "
                     f"{n_samples} samples."
                 )
+        if self.weight is not None:
+            check_weight(self.weight)
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -136,17 +138,45 @@ class ArrayDataset(Dataset):
         return ArrayDataset(self.X.to(device), self.y.to(device), weight)
 
 
+def check_weight(weight: torch.Tensor) -> None:
+    """Refuse sample weights that are not finite or negative, where they can be read at once."""
+    if weight.device.type != "cpu" or not weight.numel():
+        return
+    low, high = (value.item() for value in weight.aminmax())
+    if not 0 <= low <= high < np.inf:  # NaN fails as well
+        raise ValueError(
+            f"sample_weight must be finite and not negative. Got values from {low} to {high}."
+        )
+
+
 def as_tensor(values: Any) -> torch.Tensor:
-    """An array as a tensor that shares its memory."""
+    """An array as a tensor, which shares its memory where torch can read it."""
     if isinstance(values, torch.Tensor):
         return values
     values = np.asarray(values)
+    if any(stride < 0 for stride in values.strides):  # a reversed view
+        values = np.ascontiguousarray(values)
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
     if values.flags.writeable:
         return torch.as_tensor(values)
     with warnings.catch_warnings():
         # A read-only array (a memory map, joblib's shared data) is only ever read here.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.as_tensor(values)
+
+
+def _as_target(y: Any) -> torch.Tensor:
+    if not isinstance(y, torch.Tensor):
+        y = np.asarray(y)
+        if y.dtype.kind not in "iubf":
+            raise TypeError(
+                "A net trains on class indices 0, 1, ... or indicators of labels, but y holds "
+                f"{y.dtype}. FocalNetClassifier takes classes of any type."
+            )
+        if y.dtype.kind in "iub":
+            y = y.astype(np.int64, copy=False)  # what torch takes for an index
+    return as_tensor(y)
 
 
 def _take(values: Any, index: torch.Tensor | slice, keep_sparse: bool = False) -> torch.Tensor:
@@ -163,8 +193,15 @@ def _is_better_sparse(X: Any) -> bool:
     return X.shape[1] >= _SPARSE_FEATURES and X.nnz <= _SPARSE_DENSITY * X.shape[0] * X.shape[1]
 
 
-def _cut(part: torch.Tensor, n_samples: int) -> Iterable[torch.Tensor]:
-    return csr.split(part, n_samples) if csr.is_csr(part) else part.split(n_samples)
+def _cut(part: torch.Tensor, n_samples: int, smallest: int) -> Iterable[torch.Tensor]:
+    if csr.is_csr(part):
+        return csr.split(part, n_samples)
+    rest = len(part) % n_samples
+    if not 0 < rest < smallest or rest == len(part):
+        return part.split(n_samples)
+    sizes = [n_samples] * (len(part) // n_samples)
+    sizes[-1] += rest
+    return part.split(sizes)
 
 
 def in_blocks(function: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
@@ -201,6 +238,9 @@ class Batches:
     accepts_sparse : bool, default=False
         Whether batches of a CSR matrix may be CSR tensors. They are where that is quicker: on the
         CPU, for many features with few non-zeros.
+    smallest : int, default=1
+        Fewest samples in a batch: a last batch with fewer joins the one before it. 2 is for
+        modules that take a mean over a batch. CSR tensors are never joined.
 
     Examples
     --------
@@ -221,6 +261,7 @@ class Batches:
         seed: int | None = None,
         process: tuple[int, int] = (0, 1),
         accepts_sparse: bool = False,
+        smallest: int = 1,
     ) -> None:
         self.device = torch.device(device)
         self.rows: torch.Tensor | None = None  # of the dataset; None for all
@@ -231,7 +272,7 @@ class Batches:
             if self.device.type != "cpu":  # only these go there
                 whole, self.rows = ArrayDataset(*whole.take(self.rows)), None
         self.dataset: ArrayDataset = whole.to(self.device)
-        self.batch_size = batch_size
+        self.batch_size = int(batch_size)  # torch cuts by Python's int only
         self.shuffle = shuffle
         self.dtype = dtype
         self.seed = seed
@@ -244,6 +285,7 @@ class Batches:
             and (dtype or torch.float32) in (torch.float32, torch.float64)
             and _is_better_sparse(self.dataset.X)
         )
+        self.smallest = 1 if self.keep_sparse else min(smallest, self.batch_size)
 
     @property
     def n_samples(self) -> int:
@@ -251,7 +293,8 @@ class Batches:
         return len(self.dataset if self.rows is None else self.rows) // self.process[1]
 
     def __len__(self) -> int:
-        return -(-self.n_samples // self.batch_size)
+        whole, rest = divmod(self.n_samples, self.batch_size)
+        return whole + (rest >= self.smallest or (rest > 0 and not whole))
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next pass, as torch's DistributedSampler does."""
@@ -263,11 +306,16 @@ class Batches:
         # Gather many batches at once and cut views out of them: far fewer calls per batch.
         n_batches = max(1, _BLOCK_VALUES // (values_per_sample * self.batch_size))
         block = n_batches * self.batch_size
-        for start in range(0, n_samples, block):
-            stop = min(start + block, n_samples)
+        stop = 0
+        while stop < n_samples:
+            start, stop = stop, min(stop + block, n_samples)
+            if n_samples - stop < self.smallest:
+                stop = n_samples
             index = slice(start, stop) if order is None else order[start:stop]
             parts = [self._move(part) for part in self.dataset.take(index, self.keep_sparse)]
-            yield from zip(*(_cut(part, self.batch_size) for part in parts), strict=True)
+            yield from zip(
+                *(_cut(part, self.batch_size, self.smallest) for part in parts), strict=True
+            )
 
     def _index(self) -> torch.Tensor | None:
         """Which samples a pass takes, one after the other; None for all as they are."""

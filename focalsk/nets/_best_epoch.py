@@ -23,7 +23,8 @@ class BestEpoch(Callback):
     The rule is MLPClassifier's: an epoch counts as progress if its score is at least the best one
     plus `tol`; more than `n_iter_no_change` epochs in a row without progress end the training.
     Where the net is a stack of M nets, each stops by itself and has its own best epoch; training
-    ends with the last of them.
+    ends with the last of them. A net of a stack whose score was never a number keeps its last
+    weights, or NaN if it has left; `without_score_` says which.
 
     Parameters
     ----------
@@ -45,6 +46,13 @@ class BestEpoch(Callback):
         The best of them.
     n_iter_ : ndarray of shape () or (M,)
         The epochs trained until the stop.
+    without_score_ : ndarray of bool of shape () or (M,)
+        Nets whose score was NaN or -inf in every epoch, known when training has ended.
+
+    Raises
+    ------
+    ValueError
+        When training has ended, if no net had a score that is a number.
     """
 
     def __init__(
@@ -92,11 +100,28 @@ class BestEpoch(Callback):
             self.best_state_[name][index] = value[here.to(value.device)]
 
     def on_train_end(self, net: NeuralNet, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        # Not even the last weights are the best of anything where nothing was measured; the
+        # initial ones, which `best_state_` still holds then, least of all.
+        self.without_score_ = np.isneginf(getattr(self, "best_score_", np.array(-np.inf)))
         if self.leave:
+            for value in self.best_state_.values():
+                if value.is_floating_point():
+                    value[torch.as_tensor(self.without_score_).to(value.device)] = torch.nan
             net.restore(self.best_state_)
         else:
+            self._check_scores()
+            self._keep(net, self.without_score_)
             net.module_.load_state_dict(self.best_state_)
         del self.best_state_
+
+    def _check_scores(self) -> None:
+        if self.scores_ and self.without_score_.all():
+            del self.best_state_
+            raise ValueError(
+                "The 'monitor' gave no number after any epoch, only "
+                f"{sorted({str(value) for score in self.scores_ for value in score.flat})}: there "
+                "is no best epoch to keep."
+            )
 
 
 def _state(net: NeuralNet) -> dict[str, torch.Tensor]:

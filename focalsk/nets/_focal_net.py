@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNet
-from skorch.callbacks import (
-    Callback,
-    Checkpoint,
-    EpochTimer,
-    PassthroughScoring,
-    PrintLog,
-    TrainEndCheckpoint,
-)
-from skorch.utils import to_device
-from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import IterableDataset, Subset
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import EpochTimer
+from skorch.dataset import get_len
+from skorch.utils import is_dataset, to_device
 
-from focalsk.losses import (
-    FocalLoss,
-    SigmoidFocalLoss,
-    focal_posterior,
-    focal_scores,
-    sigmoid_focal_posterior,
-    sigmoid_focal_scores,
-)
+from focalsk.losses import FocalLoss
 from focalsk.nets._adam import quick_step
+from focalsk.nets._array_net import EVALUATION_VALUES, ArrayNet
 from focalsk.nets._batches import EPOCH, WEIGHTS, ArrayDataset, Batches, as_tensor, seeded
 from focalsk.nets._manual_step import manual_step, plain_forward
+from focalsk.nets._skorch import (
+    LazyPrintLog,
+    WeightedDataset,
+    explain_batch_of_one,
+    explain_no_validation,
+    first_output,
+    has_batch_hooks,
+    is_several_inputs,
+    notice_probabilities,
+    parts_of,
+    routed_split_params,
+    takes_weight,
+)
 
 __all__ = ["FocalNet"]
 
-# Values in one evaluation batch: large enough to make the cost per call vanish, small enough for
-# its activations to stay in a processor's cache.
-_EVALUATION_VALUES = 2**19
 
-
-class FocalNet(NeuralNet):
+class FocalNet(ArrayNet):
     """Train any module with focal loss, the skorch way.
 
-    A :class:`skorch.NeuralNet` whose criterion is a focal loss: callbacks, history, checkpoints,
-    ``set_params`` with double underscores and every other feature of skorch work as usual. Beyond
-    it: sample weights, a seed, sparse input, and epochs without a Python call per sample.
+    A :class:`skorch.NeuralNetClassifier` whose criterion is a focal loss: callbacks, history,
+    checkpoints, ``set_params`` with double underscores and the other features of skorch work as
+    usual, but for the differences in the Notes. Beyond it: sample weights, a seed, sparse input,
+    and epochs without a Python call per sample.
 
     The loss of a batch is the sum of ``weight * alpha * focal loss`` over its samples, divided by
     the number of samples (for a sigmoid criterion, the terms of a sample's labels are summed).
@@ -54,14 +51,16 @@ class FocalNet(NeuralNet):
     Parameters
     ----------
     module : torch.nn.Module class, factory or instance
-        Maps a batch (B, ...) to logits (B, C). Processes whose `module_` is wrapped in
+        Maps a batch (B, ...) to logits (B, C), or to a tuple of which these are the first; the
+        loss and the predictions look at no other. Processes whose `module_` is wrapped in
         DistributedDataParallel share the batches: see ``examples/several_processes.py``.
         Batches of CSR matrices are dense, unless its class has ``accepts_sparse = True``: then
         they may be CSR tensors.
     criterion : class, default=FocalLoss
         :class:`~focalsk.FocalLoss` for one class per sample,
         :class:`~focalsk.SigmoidFocalLoss` for binary or multi-label targets; its parameters are
-        ``criterion__gamma``, ``criterion__alpha``, ...
+        ``criterion__gamma``, ``criterion__alpha``, ... Any other criterion is treated as
+        NeuralNetClassifier does, and takes sample weights only if it has a parameter ``weight``.
     optimizer : torch.optim.Optimizer class, default=torch.optim.Adam
         Its further parameters are ``optimizer__*``.
     lr : float, default=0.005
@@ -86,8 +85,41 @@ class FocalNet(NeuralNet):
     ----------
     module_, criterion_, optimizer_ : what is trained, with what, and how.
     history : skorch.history.History
-        One row per epoch with ``train_loss``, ``valid_loss`` and what callbacks record. Rows per
-        batch are kept only if a callback has hooks on batches.
+        One row per epoch with ``train_loss``, ``valid_loss`` and what callbacks record.
+    classes_ : ndarray of shape (n_classes,)
+        Once trained, the class indices 0, 1, ... of the logits; 0 and 1 for one sigmoid logit.
+
+    Notes
+    -----
+    What differs from :class:`skorch.NeuralNetClassifier`:
+
+    - `module` alone may be positional. Defaults are those above; train_split is None.
+    - Modules give logits. ``forward`` returns them as they are; ``predict_proba`` and ``predict``
+      apply the posterior of the loss, unless `predict_nonlinearity` is set. NaN is refused there,
+      and a module that ends in a softmax is warned about.
+    - ``classes_`` are the indices of the logits, not those found in y; y must hold indices, not
+      names of classes.
+    - The default callbacks are ``epoch_timer`` and ``print_log`` alone: losses are recorded
+      without a callback, and there is no ``valid_acc`` (add ``EpochScoring("accuracy",
+      lower_is_better=False)``).
+    - The history has rows per batch only if a callback or an overridden method (``train_step``,
+      ``get_loss``, ``on_batch_end``, ...) follows the batches.
+    - Validation and predictions take larger batches than `batch_size`; set
+      ``iterator_valid=DataLoader`` for batches of that size.
+    - Options of a DataLoader, such as ``iterator_train__num_workers``, need
+      ``iterator_train=DataLoader``.
+    - A frame is one array of samples, not a dict of columns. Dicts, and lists of arrays, are
+      several inputs as in skorch; a list of anything else is refused.
+    - A Dataset may give a sample's weight third.
+    - Batches are cast to the module's floating point type, where X is an array.
+    - With BatchNorm, a last batch of one sample joins the one before it.
+    - A callback that reads ``valid_loss`` without validation samples ends with a ValueError that
+      says so, not with a KeyError.
+    - An optimizer that is not of torch.optim gets a closure, one of torch.optim only if it is
+      LBFGS.
+    - Nets on the CPU are pickled without a pickle inside the pickle, so that classes of a
+      notebook go along with cloudpickle; `torch_load_kwargs` is for nets on CUDA.
+    - ``trim_for_prediction`` keeps the criterion, which has gamma and alpha.
 
     Examples
     --------
@@ -140,7 +172,7 @@ class FocalNet(NeuralNet):
     def _default_callbacks(self) -> list[tuple[str, Any]]:
         # Losses per epoch are recorded by run_single_epoch: skorch's callbacks for them would
         # need a row per batch.
-        return [("epoch_timer", EpochTimer()), ("print_log", _LazyPrintLog())]
+        return [("epoch_timer", EpochTimer()), ("print_log", LazyPrintLog())]
 
     # Building -----------------------------------------------------------------------------------
 
@@ -150,62 +182,6 @@ class FocalNet(NeuralNet):
         if self.dtype is not None:
             self.module_.to(self.dtype)
         return self
-
-    def get_dataset(self, X: Any, y: Any = None) -> Any:
-        if self.dataset is ArrayDataset and isinstance(X, (Mapping, list, tuple)):
-            raise TypeError(
-                "X must be an array, a tensor, a sparse matrix or a torch Dataset. Got "
-                f"{type(X).__name__} instead; for dicts and lists of inputs pass "
-                "dataset=skorch.dataset.Dataset and iterator_train, iterator_valid=DataLoader."
-            )
-        return super().get_dataset(X, y)
-
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Batches over an :class:`ArrayDataset`; a torch DataLoader over any other dataset."""
-        side = "iterator_train" if training else "iterator_valid"
-        kwargs = self.get_params_for(side)
-        ours = dataset.dataset if isinstance(dataset, Subset) else dataset
-        if getattr(self, side) is not Batches:
-            return super().get_iterator(dataset, training=training)
-        batch_size = kwargs.pop("batch_size", self.batch_size)
-        if batch_size == -1:
-            batch_size = max(1, len(dataset) // (self._process()[1] if training else 1))
-        if not isinstance(ours, ArrayDataset):
-            if not isinstance(dataset, IterableDataset):
-                kwargs.setdefault("shuffle", training)
-            return torch.utils.data.DataLoader(dataset, batch_size=batch_size, **kwargs)
-        if not training:
-            width = max(1, int(np.prod(ours.X.shape[1:])))
-            batch_size = max(batch_size, _EVALUATION_VALUES // width)
-        kwargs.setdefault("shuffle", training)
-        return Batches(
-            dataset,
-            batch_size=batch_size,
-            device=self.device or self._module_device(),
-            dtype=self._module_dtype(),
-            seed=self.random_state,
-            process=self._process() if training else (0, 1),
-            accepts_sparse=self._accepts_sparse(),
-            **kwargs,
-        )
-
-    def _process(self) -> tuple[int, int]:
-        """Rank and number of the processes that train a DistributedDataParallel module."""
-        if not isinstance(self.module_, DistributedDataParallel):
-            return 0, 1
-        group = self.module_.process_group
-        return group.rank(), group.size()
-
-    def _accepts_sparse(self) -> bool:
-        # Not inherited: the forward of a subclass may do with its input what a CSR tensor cannot.
-        return vars(type(self.module_)).get("accepts_sparse", False)
-
-    def _module_device(self) -> torch.device:  # where somebody else has put it
-        return next((p.device for p in self.module_.parameters()), torch.device("cpu"))
-
-    def _module_dtype(self) -> torch.dtype | None:
-        parameters = self.module_.parameters()
-        return next((p.dtype for p in parameters if p.is_floating_point()), None)
 
     # Training -----------------------------------------------------------------------------------
 
@@ -233,11 +209,13 @@ class FocalNet(NeuralNet):
         **fit_params
             Passed to the module's forward.
         """
-        fit_params.pop("_routing_method", None)
+        method = fit_params.pop("_routing_method", "fit")
         self.check_data(X, y)
-        train = X if sample_weight is None else ArrayDataset(X, y, sample_weight)
+        self.check_training_readiness()
+        train = X if sample_weight is None else self._weighted(X, y, sample_weight)
         if valid is None:
-            train, valid = self.get_split_datasets(train, y)
+            split_params = routed_split_params(self, method, fit_params)
+            train, valid = self.get_split_datasets(train, y, **split_params)
         else:
             train = self.get_dataset(train, y)
         batches_train = self.get_iterator(train, training=True)
@@ -259,6 +237,60 @@ class FocalNet(NeuralNet):
                     self.notify("on_epoch_end", **datasets)
                 except self._stop:
                     break
+                except KeyError as error:
+                    raise (explain_no_validation(error) if valid is None else error) from error
+        return self
+
+    def _weighted(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        if is_dataset(X):
+            raise ValueError(
+                "sample_weight is for X of arrays. A Dataset gives the weights itself, third in "
+                "each sample."
+            )
+        if is_several_inputs(X):
+            return WeightedDataset(X, y, sample_weight)
+        return ArrayDataset(X, y, sample_weight)
+
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> FocalNet:
+        """Initialize the net, unless `warm_start`, and train it: see :meth:`fit_loop`.
+
+        Parameters
+        ----------
+        X, y : samples and targets, or a Dataset and None.
+        **fit_params
+            ``sample_weight``, ``epochs`` and ``valid``, as for :meth:`fit_loop`; any other goes to
+            the module's forward.
+
+        Returns
+        -------
+        self : FocalNet
+        """
+        return super().fit(X, y, **fit_params)
+
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
+    ) -> FocalNet:
+        """Train on, without initializing a net that is: see :meth:`fit_loop`.
+
+        Parameters
+        ----------
+        X, y, **fit_params
+            As for :meth:`fit`.
+        classes : ignored, for scikit-learn.
+
+        Returns
+        -------
+        self : FocalNet
+        """
+        super().partial_fit(X, y, classes, **fit_params)
+        last = self.history[-1].get("train_loss") if self.history else None
+        if isinstance(last, float) and not np.isfinite(last):
+            warnings.warn(
+                f"The training loss became {last}. Lower lr, or look for numbers in X, "
+                "sample_weight or the criterion's alpha that are too large or NaN.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def run_single_epoch(
@@ -266,25 +298,43 @@ class FocalNet(NeuralNet):
     ) -> None:
         if iterator is None:
             return
-        hooks = self._has_batch_hooks()
+        hooks = has_batch_hooks(self)
         by_hand = None if hooks or fit_params or not training else self._manual_step(iterator)
         losses, sizes = [], []
+        step: dict[str, Any] = {}
         for batch in iterator:
+            shown = batch[:2] if isinstance(batch, (tuple, list)) else batch
             if hooks:  # skorch's callbacks expect batches of X and y
-                self.notify("on_batch_begin", batch=batch[:2], training=training)
-            step = by_hand(batch) if by_hand else step_fn(batch, **fit_params)
+                self.notify("on_batch_begin", batch=shown, training=training)
+            try:
+                step = by_hand(batch) if by_hand else step_fn(batch, **fit_params)
+            except ValueError as error:
+                raise explain_batch_of_one(error) from error
             losses.append(step["loss"] if by_hand else step["loss"].detach())
             sizes.append(self._n_samples(batch))
             if hooks:
                 self.history.record_batch(prefix + "_loss", step["loss"].sum().item())
                 self.history.record_batch(prefix + "_batch_size", sizes[-1])
-                self.notify("on_batch_end", batch=batch[:2], training=training, **step)
+                self.notify("on_batch_end", batch=shown, training=training, **step)
         self.history.record(prefix + "_batch_count", len(sizes))
         if sizes:
             self._record_loss(prefix + "_loss", losses, sizes)
+            if training:
+                self._note_outputs(step.get("y_pred"))
+
+    def _note_outputs(self, y_pred: Any) -> None:
+        """Read the number of classes off the last batch; warn where logits are none."""
+        y_pred = first_output(y_pred)
+        if not isinstance(y_pred, torch.Tensor) or not y_pred.ndim:
+            return
+        width = y_pred.shape[1] if y_pred.ndim > 1 else 1
+        self.n_classes_ = max(2, width)  # one logit stands for two classes
+        if len(self.history) == 1 and self._focal() is not None:
+            notice_probabilities(self.module_, y_pred.detach(), self._is_sigmoid())
 
     def _n_samples(self, batch: Any) -> Any:
-        return len(batch[1])
+        X, y, _ = parts_of(batch)
+        return len(y) if isinstance(y, torch.Tensor) and y.ndim else get_len(X)
 
     def _record_loss(self, name: str, losses: list[torch.Tensor], sizes: list[Any]) -> None:
         loss = torch.stack(losses)
@@ -297,17 +347,8 @@ class FocalNet(NeuralNet):
         self.history.record(name, mean.tolist())
         self.history.record(name + "_best", np.all([mean < other for other in earlier], 0).tolist())
 
-    def _has_batch_hooks(self) -> bool:
-        hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-        readers = (PassthroughScoring, Checkpoint, TrainEndCheckpoint)  # of rows per batch
-        return any(
-            isinstance(callback, readers)
-            or any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
-            for _, callback in self.callbacks_
-        )
-
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, torch.Tensor]:
-        if self._has_batch_hooks() or not self._is_one_step():
+        if has_batch_hooks(self) or not self._is_one_step():
             return super().train_step(batch, **fit_params)
         self.optimizer_.zero_grad(set_to_none=True)
         step = self.train_step_single(batch, **fit_params)
@@ -320,7 +361,10 @@ class FocalNet(NeuralNet):
         return step
 
     def _is_one_step(self) -> bool:
-        return len(self._optimizers) == 1 and not isinstance(self.optimizer_, torch.optim.LBFGS)
+        """Whether one optimizer takes one step without evaluating the loss by itself."""
+        kind = type(getattr(self, "optimizer_", None))
+        known = kind.__module__.split(".")[:2] == ["torch", "optim"]
+        return len(self._optimizers) == 1 and known and kind is not torch.optim.LBFGS
 
     def _has_own(self, *methods: str) -> bool:
         """Whether no subclass has replaced these methods."""
@@ -340,7 +384,9 @@ class FocalNet(NeuralNet):
         gradients = manual_step(self.module_, self.criterion_, dataset.X, dataset.y)
         if gradients is None:
             return None
-        update = quick_step(self.optimizer_, list(self.module_.parameters()))
+        parameters = list(self.module_.parameters())
+        update = quick_step(self.optimizer_, parameters)
+        self.n_classes_ = max(2, len(parameters[-1]))  # the last bias
 
         def step(batch: Any) -> dict[str, torch.Tensor]:
             loss, grads = gradients(*batch)
@@ -356,7 +402,7 @@ class FocalNet(NeuralNet):
     def forward_iter(self, X: Any, training: bool = False, device: str = "cpu") -> Iterator[Any]:
         methods = ("get_dataset", "get_iterator")
         usual = self.dataset is ArrayDataset and self.iterator_valid is Batches
-        few = isinstance(X, np.ndarray) and X.size <= _EVALUATION_VALUES and X.dtype.kind == "f"
+        few = isinstance(X, np.ndarray) and X.size <= EVALUATION_VALUES and X.dtype.kind == "f"
         if training or not (usual and few and self._has_own(*methods)):
             yield from super().forward_iter(X, training=training, device=device)
             return
@@ -365,87 +411,64 @@ class FocalNet(NeuralNet):
         yield to_device(self.evaluation_step((batch, None)), device=device)
 
     def evaluation_step(self, batch: Any, training: bool = False) -> torch.Tensor:
+        if getattr(self, "module_", None) is None:
+            self.check_is_fitted()
         if not training and self._has_own("infer"):
             logits = plain_forward(self.module_, batch[0])
             if logits is not None:
                 self._set_training(False)
                 return logits
-        return super().evaluation_step(batch[:2], training=training)
+        return super().evaluation_step(parts_of(batch)[:2], training=training)
 
     def _step(self, batch: Any, training: bool, **fit_params: Any) -> dict[str, torch.Tensor]:
         self._set_training(training)
-        Xi, yi, *weight = batch
+        Xi, yi, weight = parts_of(batch)
         y_pred = self.infer(Xi, **fit_params)
-        loss = self.get_loss(y_pred, yi, X=Xi, training=training, weight=next(iter(weight), None))
+        given = {} if weight is None else {"weight": weight}
+        if given and not takes_weight(self.get_loss):
+            raise TypeError(
+                "sample_weight needs a get_loss that takes 'weight'; that of "
+                f"{type(self).__name__} does not."
+            )
+        loss = self.get_loss(y_pred, yi, X=Xi, training=training, **given)
         return {"loss": loss, "y_pred": y_pred}
 
     def get_loss(
         self,
-        y_pred: torch.Tensor,
-        y_true: torch.Tensor,
+        y_pred: Any,
+        y_true: Any,
         X: Any = None,
         training: bool = False,
         weight: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Sum of the weighted losses over the number of samples."""
+        """Sum of the weighted losses over the number of samples.
+
+        Of a module's several outputs, the first are the logits. A criterion that is no focal loss
+        is called as skorch calls it, with ``weight`` only if there are sample weights.
+        """
+        if self._focal() is None:
+            return self._loss_of_another(y_pred, y_true, X, training, weight)
+        y_pred = first_output(y_pred)
         samples = y_pred.numel() // (y_pred.shape[1] if y_pred.ndim > 1 else 1)
         y_true = y_true.to(y_pred.device)
         if weight is not None:
             weight = weight.to(y_pred.device)
         return self.criterion_(y_pred, y_true, weight=weight, avg_factor=max(samples, 1))
 
+    def _loss_of_another(
+        self, y_pred: Any, y_true: Any, X: Any, training: bool, weight: torch.Tensor | None
+    ) -> torch.Tensor:
+        if weight is None:
+            return super().get_loss(y_pred, y_true, X=X, training=training)
+        criterion = self.criterion_
+        if not takes_weight(getattr(criterion, "forward", criterion)):
+            raise TypeError(
+                f"sample_weight needs a criterion that takes 'weight'. {type(criterion).__name__} "
+                "does not; FocalLoss(gamma=0) is cross-entropy that does."
+            )
+        return criterion(y_pred, y_true.to(y_pred.device), weight=weight.to(y_pred.device))
+
     def _set_training(self, training: bool = True) -> None:
-        if self.module_.training is not training or self.criterion_.training is not training:
+        parts = (getattr(self, name, None) for name in ("module_", "criterion_"))
+        if any(getattr(part, "training", None) is not training for part in parts):
             super()._set_training(training)
-
-    # Prediction ---------------------------------------------------------------------------------
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the data: the posterior behind gamma and alpha.
-
-        Parameters
-        ----------
-        X : samples, as for ``fit``.
-
-        Returns
-        -------
-        ndarray of the logits' shape
-            Softmax criterion: rows sum to one. Sigmoid criterion: probability of each label.
-        """
-        logits, loss = self.forward(X), self.criterion_
-        gamma, alpha = _cpu(loss.gamma), _cpu(loss.alpha)
-        if self._is_sigmoid():
-            return sigmoid_focal_posterior(logits, gamma, alpha).numpy()
-        return focal_posterior(logits, gamma, alpha, dim=1).numpy()
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Decisions under the class weights: class indices, or 0/1 for a sigmoid criterion.
-
-        Parameters
-        ----------
-        X : samples, as for ``fit``.
-
-        Returns
-        -------
-        ndarray of int64
-            Of shape (n_samples,), or of the logits' shape for a sigmoid criterion.
-        """
-        logits, gamma = self.forward(X), _cpu(self.criterion_.gamma)
-        if self._is_sigmoid():
-            return (sigmoid_focal_scores(logits, gamma) > 0).to(torch.int64).numpy()
-        return focal_scores(logits, gamma, dim=1).argmax(dim=1).numpy()
-
-    def _is_sigmoid(self) -> bool:
-        return isinstance(self.criterion_, SigmoidFocalLoss)
-
-
-class _LazyPrintLog(PrintLog):
-    """Print the history of a verbose net, and make no table otherwise."""
-
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        if net.verbose or self.sink is not print:
-            super().on_epoch_end(net, **kwargs)
-
-
-def _cpu(value: Any) -> Any:
-    return value.cpu() if isinstance(value, torch.Tensor) else value

@@ -50,7 +50,7 @@ class StackedLoss(nn.Module):
         self.n_streams, self.n_nets = n_streams, len(criteria) // n_streams
         self.n_outputs = n_outputs
         self._keep("gamma", [c.gamma for c in criteria], dtype)
-        self._keep("smoothing", [getattr(c, "label_smoothing", 0.0) for c in criteria], dtype)
+        self._keep("smoothing", [c.label_smoothing for c in criteria], dtype)
         alphas = [c.alpha for c in criteria]
         given = next((alpha for alpha in alphas if alpha is not None), None)
         if given is not None:

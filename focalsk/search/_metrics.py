@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from focalsk.estimators import FittedStream, Head
+from focalsk.estimators import FittedStream, TargetCoding
 
 __all__ = ["METRICS", "Answers", "Truth", "Values", "accuracy", "read_truth"]
 
@@ -44,7 +44,7 @@ class Truth:
         return bool((np.bincount(self.codes, self.weight, len(self.classes)) > 0).all())
 
 
-def read_truth(y: Any, head: Head, params: dict[str, Any]) -> Truth | None:
+def read_truth(y: Any, head: TargetCoding, params: dict[str, Any]) -> Truth | None:
     """Targets and weights that are as ordinary as the metrics below need them; else None."""
     y, classes = np.asarray(y), head.classes
     if head.multilabel or y.ndim != 1 or not _are_plain(classes) or not _are_plain(y):
@@ -91,13 +91,18 @@ class Answers:
     def decision_function(self) -> NDArray[Any]:
         """Decision scores (K, n) of two classes, (K, n, C) of more."""
         pairs = zip(self._classifiers, self._logits, strict=True)
-        return np.stack([self.head.scores(logits, c.gamma_).numpy() for c, logits in pairs])
+        return np.stack(
+            [
+                self.head.scores(logits, c.gamma_, c.alpha_, c._smoothing).numpy()
+                for c, logits in pairs
+            ]
+        )
 
     @cached_property
     def probabilities(self) -> list[NDArray[Any]]:
         """Probabilities (n, C) of each net, in memory as the net alone would give them."""
         return [
-            self.head.probabilities(logits, c.gamma_, c.alpha_, c.proba).numpy()
+            self.head.probabilities(logits, c.gamma_, c.alpha_, c.proba, c._smoothing).numpy()
             for c, logits in zip(self._classifiers, self._logits, strict=True)
         ]
 

@@ -58,8 +58,10 @@ def is_identifier(name: str, values: pd.Series) -> str:
     numbers, n = as_numbers(values), len(values)
     spread = numbers.max() - numbers.min() + 1
     if spread == n:
-        in_order = (np.diff(numbers) == 1).all()
-        return "row numbers" if in_order or n < 10 else "row numbers, shuffled"
+        if (np.diff(numbers) == 1).all():
+            return "row numbers"
+        if n >= 10:  # three numbers may be in any order for any reason
+            return "row numbers, shuffled"
     if _NAMELESS.match(name):
         return "row numbers, with gaps"
     if named_identifier(name):

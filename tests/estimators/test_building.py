@@ -8,8 +8,6 @@ from torch import nn
 
 from focalsk import FocalLoss, FocalNetClassifier, SigmoidFocalLoss
 from focalsk.estimators._building import (
-    OneVersusRestLoss,
-    divergence,
     find_device,
     make_criterion,
     make_net,
@@ -17,7 +15,9 @@ from focalsk.estimators._building import (
     module_params,
     optimizer_params,
 )
-from focalsk.estimators._target_coding import Head
+from focalsk.estimators._outcome import divergence
+from focalsk.estimators._target_coding import TargetCoding
+from focalsk.losses import OneVersusRestLoss
 
 X = np.random.default_rng(0).normal(size=(12, 4))
 LABELS = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 1]])
@@ -34,13 +34,13 @@ LABELS = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 1]])
     ],
 )
 def test_criterion_and_width_of_each_head(y, output, kind, n_outputs):
-    head = Head.of(np.array(y), output)
+    head = TargetCoding.of(np.array(y), output)
     assert head.n_outputs == n_outputs
     counts = head.count(head.encode(np.array(y)), None)
     alpha, criterion = make_criterion(FocalNetClassifier(gamma=1.5, alpha="sqrt"), head, counts)
     assert type(criterion) is kind
     assert criterion.gamma == 1.5
-    assert criterion.alpha.shape == head.loss_alpha(alpha).shape
+    assert criterion.alpha.numel() == alpha.size
     net = make_net(FocalNetClassifier(), X, n_outputs, criterion)
     assert net.forward(X).shape == (12, n_outputs)
     targets = torch.as_tensor(head.targets(head.encode(np.array(y))))

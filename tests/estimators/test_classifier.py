@@ -709,6 +709,7 @@ REFUSED = {
     "tol": [-1.0, np.nan],
     "monitor": ["acuracy", None],
     "dropout": [1.0, -0.1, np.nan],
+    "label_smoothing": [1.0, -0.1, np.nan],
     "callbacks": ["print"],
     "warm_start": [None],
     "device": [0, "warp"],

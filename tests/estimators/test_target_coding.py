@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from focalsk.estimators._target_coding import Head, Samples
+from focalsk.estimators._target_coding import Samples, TargetCoding
 
 NAMES = np.array(["b", "a", "c", "a", "b", "a"])
 LABELS = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 1]])
@@ -22,7 +22,7 @@ heads = pytest.mark.parametrize(("y", "output", "n_outputs"), HEADS.values(), id
 
 @heads
 def test_decoded_codes_are_the_targets(y, output, n_outputs):
-    head = Head.of(y, output)
+    head = TargetCoding.of(y, output)
     assert head.n_outputs == n_outputs
     codes = head.encode(y)
     assert len(codes) == len(y)
@@ -39,7 +39,7 @@ def test_decoded_codes_are_the_targets(y, output, n_outputs):
 
 @heads
 def test_scores_and_probabilities_agree(y, output, n_outputs):
-    head = Head.of(y, output)
+    head = TargetCoding.of(y, output)
     logits = torch.randn(20, n_outputs, generator=torch.Generator().manual_seed(0)).double()
     p = head.probabilities(logits, 2.0, None, "posterior").numpy()
     decided = head.decode(head.scores(logits, 2.0).numpy())
@@ -50,7 +50,7 @@ def test_scores_and_probabilities_agree(y, output, n_outputs):
 
 @heads
 def test_probabilities_in_front_axes(y, output, n_outputs):
-    head = Head.of(y, output)
+    head = TargetCoding.of(y, output)
     logits = torch.randn(2, 5, n_outputs, generator=torch.Generator().manual_seed(0))
     whole = head.probabilities(logits, 2.0, None, "weighted")
     alone = [head.probabilities(part, 2.0, None, "weighted") for part in logits]
@@ -59,7 +59,7 @@ def test_probabilities_in_front_axes(y, output, n_outputs):
 
 @pytest.mark.parametrize("proba", ["posterior", "weighted"])
 def test_far_from_every_class_is_still_a_distribution(proba):
-    head = Head.of(NAMES, "sigmoid")
+    head = TargetCoding.of(NAMES, "sigmoid")
     logits = torch.tensor([[-900.0, -901.0, -902.0], [900.0, 901.0, 902.0]])
     p = head.probabilities(logits, 2.0, np.array([1.0, 2.0, 3.0]), proba)
     assert_allclose(p.sum(dim=1), 1, rtol=1e-6)
@@ -68,43 +68,43 @@ def test_far_from_every_class_is_still_a_distribution(proba):
 
 def test_class_of_weight_zero_has_no_posterior():
     for output in ("softmax", "sigmoid"):
-        p = Head.of(NAMES, output).probabilities(
+        p = TargetCoding.of(NAMES, output).probabilities(
             torch.zeros(1, 3), 0.0, np.array([0.0, 1.0, 1.0]), "posterior"
         )
         assert_allclose(p, [[0, 0.5, 0.5]])
 
 
 def test_sparse_indicators():
-    head = Head.of(sparse.csr_matrix(LABELS), "softmax")
+    head = TargetCoding.of(sparse.csr_matrix(LABELS), "softmax")
     assert head.multilabel
     assert_array_equal(head.encode(sparse.csr_matrix(LABELS)), LABELS)
 
 
 def test_classes_beyond_those_of_y():
-    head = Head.of(NAMES, "softmax", classes=["d", "c", "b", "a"])
+    head = TargetCoding.of(NAMES, "softmax", classes=["d", "c", "b", "a"])
     assert head.classes.tolist() == ["a", "b", "c", "d"]
     assert_array_equal(head.encode(NAMES), [1, 0, 2, 0, 1, 0])
     assert_array_equal(head.count(head.encode(NAMES), None), [3, 2, 1, 0])
 
 
 def test_counts_are_summed_weights():
-    head, weight = Head.of(NAMES, "softmax"), np.arange(6.0)
+    head, weight = TargetCoding.of(NAMES, "softmax"), np.arange(6.0)
     assert_array_equal(head.count(head.encode(NAMES), weight), [9, 4, 2])
-    labels = Head.of(LABELS, "softmax")
+    labels = TargetCoding.of(LABELS, "softmax")
     weight = np.array([1.0, 2.0, 3.0, 4.0])
     assert_array_equal(labels.count(LABELS, weight), [[5, 6, 2], [5, 4, 8]])
     assert_array_equal(labels.count(LABELS, None).sum(axis=0), 4)
 
 
 def test_one_logit_wants_a_column_and_weights_of_both_outcomes():
-    head = Head.of(np.array([3, 7, 7]), "sigmoid")
+    head = TargetCoding.of(np.array([3, 7, 7]), "sigmoid")
     assert_array_equal(head.targets(np.array([0, 1, 1])), [[0], [1], [1]])
-    assert_array_equal(head.loss_alpha(np.array([0.25, 0.75])), [[0.25], [0.75]])
-    assert head.loss_alpha(None) is None
+    assert_array_equal(head.loss(0.0, np.array([0.25, 0.75])).alpha, [[0.25], [0.75]])
+    assert head.loss(0.0, None).alpha is None
 
 
 def test_labels_are_balanced_one_by_one():
-    head = Head.of(LABELS, "softmax")
+    head = TargetCoding.of(LABELS, "softmax")
     counts = head.count(LABELS, None)
     assert_allclose(head.alpha("balanced", counts), 4 / 2 / counts)
     assert head.alpha(None, counts) is None
@@ -114,7 +114,7 @@ def test_labels_are_balanced_one_by_one():
 def test_split_has_every_class_in_both_parts(fraction):
     y = np.repeat([0, 1, 2, 3], [50, 10, 2, 1])
     samples = Samples(np.arange(63)[:, None], y, np.arange(63.0))
-    train, valid = Head.of(y, "softmax").split(samples, fraction, seed=0)
+    train, valid = TargetCoding.of(y, "softmax").split(samples, fraction, seed=0)
     assert_array_equal(np.unique(train.codes), [0, 1, 2, 3])
     assert_array_equal(np.unique(valid.codes), [0, 1, 2])
     rows = np.concatenate([train.X[:, 0], valid.X[:, 0]])
@@ -122,15 +122,21 @@ def test_split_has_every_class_in_both_parts(fraction):
     for part in (train, valid):
         assert_array_equal(y[part.X[:, 0]], part.codes)
         assert_array_equal(part.weight, part.X[:, 0])
-    again, _ = Head.of(y, "softmax").split(samples, fraction, seed=0)
+    again, _ = TargetCoding.of(y, "softmax").split(samples, fraction, seed=0)
     assert_array_equal(again.X, train.X)
 
 
 REFUSED = {
-    "regression": (lambda: Head.of(np.linspace(0, 1, 5), "softmax"), "Unknown label type"),
-    "several": (lambda: Head.of(LABELS + 1 + np.arange(3), "softmax"), "Got several classes"),
-    "unknown": (lambda: Head.of(NAMES, "softmax").encode(["z"]), r"classes \['a', 'b', 'c'\]"),
-    "labels": (lambda: Head.of(LABELS, "softmax").encode(LABELS[:, :2]), r"shape \(4, 2\)"),
+    "regression": (lambda: TargetCoding.of(np.linspace(0, 1, 5), "softmax"), "Unknown label type"),
+    "several": (
+        lambda: TargetCoding.of(LABELS + 1 + np.arange(3), "softmax"),
+        "Got several classes",
+    ),
+    "unknown": (
+        lambda: TargetCoding.of(NAMES, "softmax").encode(["z"]),
+        r"classes \['a', 'b', 'c'\]",
+    ),
+    "labels": (lambda: TargetCoding.of(LABELS, "softmax").encode(LABELS[:, :2]), r"shape \(4, 2\)"),
 }
 
 

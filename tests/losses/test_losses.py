@@ -630,3 +630,11 @@ def test_refuses(loss, arguments, options, error, message):
 def test_modules_refuse_at_construction(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize("loss", [focal_loss, sigmoid_focal_loss])
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
+def test_weights_are_finite_and_not_negative(loss, value):
+    target = torch.tensor([0, 1]) if loss is focal_loss else torch.ones(2, 2)
+    with pytest.raises(ValueError, match="weight must be finite and not negative"):
+        loss(torch.zeros(2, 2), target, 2.0, weight=torch.tensor([1.0, value]))

@@ -212,3 +212,15 @@ def test_what_was_never_trained_has_probability_zero():
 def test_refuses(posterior, gamma, alpha, error, message):
     with pytest.raises(error, match=message):
         posterior(torch.zeros(5, 3), gamma, alpha)
+
+
+def test_alpha_of_zeros_is_refused():
+    with pytest.raises(ValueError, match="alpha must be positive for some class"):
+        focal_posterior(torch.zeros(2, 3), 2.0, [0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("posterior", [focal_posterior, sigmoid_focal_posterior])
+@pytest.mark.parametrize("logits", [[[0.0, 1.0]], np.zeros((1, 2)), torch.zeros(1, 2).int()])
+def test_logits_are_a_tensor_of_floats(posterior, logits):
+    with pytest.raises(TypeError, match="logits must be a floating point tensor, got"):
+        posterior(logits, 2.0)

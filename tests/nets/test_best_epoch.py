@@ -53,8 +53,8 @@ CURVES = {
     "flat": [0.5] * 6,
     "nan": [0.2, 0.3, np.nan, np.nan, np.nan, np.nan],
     "nan-first": [np.nan, 0.3, 0.4, 0.5, 0.4, 0.3],
-    "all-nan": [np.nan] * 6,
 }
+NEVER = {"all-nan": [np.nan] * 6, "all-minus-inf": [-np.inf] * 6}
 RULES = [(1, 1e-4), (2, 0.01), (2, 0.0), (np.inf, 0.01)]
 
 
@@ -70,11 +70,26 @@ def test_one_net(curve, patience, tol):
 
 @pytest.mark.parametrize(("patience", "tol"), RULES)
 def test_nets_of_a_stack_stop_by_themselves(patience, tol):
-    expected = [by_hand(curve, patience, tol) for curve in CURVES.values()]
-    stopper = BestEpoch(replay(np.transpose(list(CURVES.values()))), patience, tol)
-    epochs, weights = Net(len(CURVES)).train(stopper, 6)
-    assert list(zip(stopper.n_iter_, weights, strict=True)) == expected
+    curves = [*CURVES.values(), *NEVER.values()]
+    expected = [by_hand(curve, patience, tol) for curve in curves]
+    stopper = BestEpoch(replay(np.transpose(curves)), patience, tol)
+    epochs, weights = Net(len(curves)).train(stopper, 6)
     assert epochs == max(n for n, _ in expected)
+    # A net that was never measured is left as it was trained, not as it began.
+    assert [best for _, best in expected[-2:]] == [0, 0]
+    expected[-2:] = [(n, epochs) for n, _ in expected[-2:]]
+    assert list(zip(stopper.n_iter_, weights, strict=True)) == expected
+    assert stopper.without_score_.tolist() == [False] * len(CURVES) + [True] * 2
+
+
+@pytest.mark.parametrize("scores", NEVER.values(), ids=NEVER)
+@pytest.mark.parametrize("n_nets", [None, 2])
+def test_no_score_at_all_is_refused(scores, n_nets):
+    rows = scores if n_nets is None else np.transpose([scores] * n_nets)
+    net = Net(n_nets)
+    with pytest.raises(ValueError, match="'monitor' gave no number after any epoch, only"):
+        net.train(BestEpoch(replay(rows), np.inf), 6)
+    assert (net.module_["weight"] == 6).all()  # not those before training
 
 
 def test_no_progress_after_the_stop_counts():

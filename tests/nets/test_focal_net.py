@@ -18,7 +18,7 @@ from skorch.callbacks import (
     LRScheduler,
     TrainEndCheckpoint,
 )
-from skorch.dataset import Dataset, ValidSplit
+from skorch.dataset import ValidSplit
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -269,8 +269,11 @@ def test_sigmoid_predictions_are_the_posterior(data, n_labels):
         module__n_outputs=n_labels, criterion=SigmoidFocalLoss, criterion__alpha=0.25, max_epochs=40
     ).fit(X, target)
     logits = net.forward(X)
-    assert_array_equal(net.predict_proba(X), sigmoid_focal_posterior(logits, 2.0, 0.25))
-    assert_array_equal(net.predict(X), sigmoid_focal_posterior(logits, 2.0) > 0.5)
+    p, decided = (sigmoid_focal_posterior(logits, 2.0, alpha) for alpha in (0.25, None))
+    if n_labels == 1:  # two classes
+        p, decided, target = torch.cat([1 - p, p], 1), decided[:, 0], target[:, 0]
+    assert_array_equal(net.predict_proba(X), p)
+    assert_array_equal(net.predict(X), decided > 0.5)
     assert (net.predict(X) == target).mean() > 0.8
 
 
@@ -448,18 +451,28 @@ class TwoInputs(MLP):
         return super().forward(torch.cat([a, b], dim=1))
 
 
-def test_dicts_of_inputs_need_skorchs_dataset(data):
+class ListOfInputs(MLP):
+    def forward(self, X):
+        return super().forward(torch.cat(list(X), dim=1))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", [dict, list])
+def test_several_inputs_are_one(data, kind, weighted):
     X, y = data
-    parts = {"a": X[:, :2], "b": X[:, 2:]}
-    with pytest.raises(
-        TypeError, match=r"Got dict instead; .* pass dataset=skorch.dataset.Dataset"
-    ):
-        make(module=TwoInputs).fit(parts, y)
-    loaders = {"iterator_train": DataLoader, "iterator_valid": DataLoader}
-    net = make(module=TwoInputs, dataset=Dataset, **loaders, iterator_train__shuffle=False)
-    same = make(iterator_train__shuffle=False).fit(X, y)
-    assert_same_weights(net.fit(parts, y), same)
-    assert_array_equal(net.predict_proba(parts), same.predict_proba(X))
+    module = TwoInputs if kind is dict else ListOfInputs
+    parts = {"a": X[:, :2], "b": X[:, 2:]} if kind is dict else [X[:, :2], X[:, 2:]]
+    given = {"sample_weight": np.linspace(1, 2, len(y))} if weighted else {}
+    net = make(module=module, iterator_train__shuffle=False).fit(parts, y, **given)
+    same = make(iterator_train__shuffle=False).fit(X, y, **given)
+    assert_same_weights(net, same, rtol=1e-5, atol=1e-7)
+    assert_allclose(net.predict_proba(parts), same.predict_proba(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("X", [[[1.0, 2.0], [3.0, 4.0]], (), ["a", "b"]])
+def test_lists_that_are_no_arrays_are_refused(X):
+    with pytest.raises(TypeError, match="dict or list of arrays"):
+        make().fit(X, [0, 1])
 
 
 # --- BestEpoch -----------------------------------------------------------------------------------
