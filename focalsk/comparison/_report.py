@@ -187,7 +187,9 @@ def _source(comparison: Any) -> str:
     """Python that makes the best method."""
     estimator, metric = comparison.estimators_[comparison.best_], METRICS[comparison.scoring]
     if metric.tuned and len(comparison.classes_) == 2:
-        estimator = TunedThresholdClassifierCV(estimator, scoring=scorer_for(comparison.scoring, comparison.classes_))
+        estimator = TunedThresholdClassifierCV(
+            estimator, scoring=scorer_for(comparison.scoring, comparison.classes_)
+        )
     try:
         source = python_source(estimator)
     except ValueError:
