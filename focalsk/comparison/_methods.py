@@ -50,6 +50,8 @@ class Kit:
         What inner searches maximise.
     random_state : int or None
         Seed of everything.
+    n_inner : int, default=3
+        Folds of searches and calibration within a training fold.
     """
 
     network: FocalNetClassifier
@@ -60,6 +62,7 @@ class Kit:
     n_classes: int
     scorer: Any
     random_state: int | None
+    n_inner: int = 3
 
     def net(self, **params: Any) -> FocalNetClassifier:
         """The network with another loss."""
@@ -78,7 +81,7 @@ class Kit:
 
     def inner_cv(self) -> StratifiedKFold:
         """Folds of searches and calibration within a training fold."""
-        return StratifiedKFold(3, shuffle=True, random_state=self.random_state)
+        return StratifiedKFold(self.n_inner, shuffle=True, random_state=self.random_state)
 
     def search(self, estimator: Any, grid: Any) -> Any:
         """Search the parameters of a pipeline within the training fold."""

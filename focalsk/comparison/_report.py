@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from focalsk.comparison._displays import PLOTS, STYLES, draw, family_of, figure_size
-from focalsk.comparison._metrics import METRICS
+from focalsk.comparison._metrics import METRICS, scorer_for
 from focalsk.comparison._source import python_source
 from focalsk.comparison._words import metric_name, say_failures, verdict
 
@@ -54,9 +54,14 @@ def format_table(comparison: Any, metrics: Iterable[str] | None = None) -> str:
         + "".join(f"  {text:>{width}}" for text, width in zip(row[1:], widths[1:], strict=True))
         for row in zip(*columns, strict=True)
     ]
-    foot = f"Mean ± standard deviation over {comparison.n_folds_} folds; * is the best."
+    foot = f"Mean ± standard deviation over {_folds(comparison)}; * is the best."
     table = "\n".join(line.rstrip() for line in lines)
     return "\n".join([table.lstrip("\n"), "", foot, *say_failures(comparison)])
+
+
+def _folds(comparison: Any) -> str:
+    n, common = comparison.n_folds_, comparison.n_common_folds_
+    return f"{n} folds" if n == common else f"the {common} of {n} folds that all methods finished"
 
 
 def _seconds(value: float) -> str:
@@ -66,8 +71,7 @@ def _seconds(value: float) -> str:
 def _column(comparison: Any, name: str, methods: Iterable[str]) -> list[str]:
     """Heading, in two lines, and cells of one metric; a place is left for the star of the best."""
     metric, means = METRICS[name], comparison.summary(name)["mean"]
-    rows = comparison.results_[comparison.results_["metric"] == name]
-    spread = rows.groupby("method")["value"].std().reindex(means.index)
+    spread = comparison._common_scores(name).std().reindex(means.index)
     texts = {
         method: "failed " if np.isnan(mean) else f"{mean:.3f}" + (f"±{sd:.3f}" if sd >= 0 else "")
         for method, mean, sd in zip(means.index, means, spread, strict=True)
@@ -93,6 +97,8 @@ def write_html(
         notes=[notes] if isinstance(notes, str) else list(notes),
         verdict=verdict(comparison),
         facts=_facts(comparison),
+        columns=[] if comparison.columns_ is None else comparison.columns_.lines(most=1000),
+        averaged_over=_folds(comparison),
         counts=[(name, n, n / counts.sum()) for name, n in zip(classes, counts, strict=True)],
         table=_table(comparison),
         figures=[(kind, _picture(comparison, kind), _CAPTIONS[kind]) for kind in kinds],
@@ -136,7 +142,7 @@ def _table(comparison: Any) -> dict[str, Any]:
                 "color": STYLES[family][0],
                 "cells": cells,
                 "seconds": _seconds(row["fit_seconds"]),
-                "failed": row["failed"],
+                "failed": int(row["failed"]),
             }
         )
     headings = [
@@ -181,7 +187,9 @@ def _source(comparison: Any) -> str:
     """Python that makes the best method."""
     estimator, metric = comparison.estimators_[comparison.best_], METRICS[comparison.scoring]
     if metric.tuned and len(comparison.classes_) == 2:
-        estimator = TunedThresholdClassifierCV(estimator, scoring=metric.scorer)
+        estimator = TunedThresholdClassifierCV(
+            estimator, scoring=scorer_for(comparison.scoring, comparison.classes_)
+        )
     try:
         source = python_source(estimator)
     except ValueError:
