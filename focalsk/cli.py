@@ -207,14 +207,14 @@ def _fit(args: argparse.Namespace) -> None:
     import numpy as np
 
     import focalsk
-    from focalsk.comparison import ARMS, make_arms, make_kit
+    from focalsk.comparison import METHODS, make_context, make_methods
     from focalsk.tables import infer_columns
 
-    if args.method not in ARMS:
-        raise ValueError(f"No method {args.method!r}. There are: {', '.join(ARMS)}.")
+    if args.method not in METHODS:
+        raise ValueError(f"No method {args.method!r}. There are: {', '.join(METHODS)}.")
     print(*facts, sep="\n", flush=True)
     classes = np.unique(y)
-    kit = make_kit(
+    context = make_context(
         X,
         n_classes=len(classes),
         estimator=_network(args),
@@ -223,7 +223,7 @@ def _fit(args: argparse.Namespace) -> None:
         random_state=args.seed,
     )
     start = perf_counter()
-    estimator = make_arms([args.method], kit)[args.method]
+    estimator = make_methods([args.method], context)[args.method]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(X, y)
