@@ -61,9 +61,18 @@ def rank_table(tests: dict[str, RankTest]) -> pd.DataFrame:
     return table.loc[tests["average_precision"].mean_ranks.index]
 
 
+def finished(table: pd.DataFrame) -> pd.DataFrame:
+    """The data sets that all methods finished; one that failed on most takes none from others."""
+    able = table.columns[table.notna().sum() >= len(table) / 2]
+    return table.loc[table[able].notna().all(axis=1), able]
+
+
 def mean_table(results: pd.DataFrame, order: Any) -> pd.DataFrame:
-    columns = {heading: means(results, name).mean() for name, heading in SHOWN.items()}
-    return pd.DataFrame(columns).loc[order]
+    """Means over the sets that all methods finished, and on how many sets each failed."""
+    tables = {heading: means(results, name) for name, heading in SHOWN.items()}
+    columns = {heading: finished(table).mean() for heading, table in tables.items()}
+    failed = means(results, "average_precision").isna().sum().rename("failed on")
+    return pd.DataFrame(columns).reindex(order).join(failed)
 
 
 def versus(results: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -107,11 +116,14 @@ def write(results: pd.DataFrame, path: Path, heading: str) -> str:
     """Write the tables beside the results, and the picture; return the table of ranks."""
     tests = rank(results)
     ranks = rank_table(tests)
+    scores = means(results, "average_precision")
+    n_sets, n_finished = len(scores), len(finished(scores))
     parts = [f"# Focal loss against resampling\n\n{heading}\n"]
     parts += ["## Mean ranks over the data sets\n\n1 is best; one that failed on a set is last.\n"]
     parts += [ranks.round(1).to_markdown(), ""]
     parts += [
-        "## Means over the data sets\n\nOf a method that failed on some set, over the others.\n",
+        f"## Means over the data sets\n\nOver the {n_finished} of {n_sets} that all methods "
+        "finished; `failed on` counts the sets on which a method failed on some fold.\n",
         mean_table(results, ranks.index).round(3).to_markdown(),
     ]
     parts += [f"\n## Data sets on which `{FOCAL}` wins, ties, loses\n"]

@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from focalsk.estimators import FocalEnsembleClassifier, FocalNetClassifier, compute_alpha
+    from focalsk.estimators import (
+        FocalEnsembleClassifier,
+        FocalNetClassifier,
+        PriorCorrectedClassifier,
+        compute_alpha,
+    )
     from focalsk.losses import (
         FocalLoss,
         SigmoidFocalLoss,
@@ -26,6 +31,7 @@ __all__ = [
     "FocalNet",
     "FocalNetClassifier",
     "FocalRandomizedSearchCV",
+    "PriorCorrectedClassifier",
     "SigmoidFocalLoss",
     "compute_alpha",
     "focal_loss",
@@ -45,7 +51,12 @@ _ROOMS = {
         "sigmoid_focal_posterior",
     ],
     "nets": ["FocalNet"],
-    "estimators": ["FocalEnsembleClassifier", "FocalNetClassifier", "compute_alpha"],
+    "estimators": [
+        "FocalEnsembleClassifier",
+        "FocalNetClassifier",
+        "PriorCorrectedClassifier",
+        "compute_alpha",
+    ],
     "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
     "tables": [],
     "comparison": [],

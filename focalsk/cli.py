@@ -9,22 +9,29 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import fill
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from focalsk._arguments import Parser, add_reading, at_least, complain, pair, reading_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from focalsk.tables import Columns
+
 __all__ = ["main"]
 
-_FORMAT = "focalsk model 1"
+_FORMAT = "focalsk model 2"
 _EPILOG = """\
-data can be a CSV file (commas, semicolons or tabs, gzipped or not), a Parquet file, or the name of
-a data set: breast_cancer, digits, iris, wine, or one of imbalanced-learn's fetch_datasets.
+data can be a text file (CSV of any dialect, in UTF-8, UTF-16 or older encodings, packed with gzip
+or Zstandard or not), a Parquet or an Excel file, or the name of a data set: breast_cancer, digits,
+iris, wine, or one of imbalanced-learn's fetch_datasets. What a table leaves open is asked, not
+guessed: then say --decimal, --thousands, --date-format, --missing or --types.
 
 A model file is a pickle: predict with none that you do not trust."""
 
@@ -51,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Before torch reads it, and inherited by workers: tiny nets on several threads only wait for
     # each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for stream in (sys.stdout, sys.stderr):  # names of any alphabet, in a terminal of another
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     args = _parser().parse_args(argv)
     try:
         args.run(args)
@@ -60,31 +70,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nfocalsk: interrupted{hint}", file=sys.stderr)
         return 130
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        return _complain(error)
+        return complain(error)
+    except Exception as error:  # nobody who calls a tool wants a traceback
+        return complain(f"{type(error).__name__}: {error}")
     return 0
-
-
-def _complain(error: Exception | str) -> int:
-    message = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if error.filename else ""
-        message = f"{error.strerror}{where}"
-    print(f"focalsk: error: {message}", file=sys.stderr)
-    return 2
 
 
 # Arguments --------------------------------------------------------------------------------------
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        sys.exit(_complain(f"{message} (see {self.prog} --help)"))
-
-
-def _parser() -> _Parser:
+def _parser() -> Parser:
     import focalsk
 
-    parser = _Parser("focalsk", description="Focal loss and resampling on your imbalanced data.")
+    parser = Parser("focalsk", description="Focal loss and resampling on your imbalanced data.")
     parser.add_argument("--version", action="version", version=f"focalsk {focalsk.__version__}")
     commands = parser.add_subparsers(metavar="command", required=True)
     for add in (_add_compare, _add_fit, _add_predict):
@@ -106,12 +104,21 @@ def _command(commands: Any, run: Callable[[argparse.Namespace], None], summary: 
 
 def _add_data(parser: Any) -> None:
     add = parser.add_argument
-    add("data", help="CSV or Parquet file, or name of a data set")
+    add("data", help="CSV, Parquet or Excel file, or name of a data set")
     add("--target", metavar="COLUMN", help="the column with the classes")
+    add_reading(parser)
+    add(
+        "--types",
+        action="append",
+        default=[],
+        type=pair,
+        metavar="COLUMN=KIND",
+        help="numeric, date, categorical, text or drop, where a column is not what it looks like",
+    )
     add("--scoring", default="average_precision", metavar="METRIC", help="default: %(default)s")
-    add("--max-rows", type=_at_least(10), metavar="N", help="draw so many rows, stratified")
-    add("--epochs", type=_at_least(1), metavar="N", help="of each network (default: 100)")
-    add("--seed", type=_at_least(0), default=0, metavar="N", help="default: %(default)s")
+    add("--max-rows", type=at_least(10), metavar="N", help="draw so many rows, stratified")
+    add("--epochs", type=at_least(1), metavar="N", help="of each network (default: 100)")
+    add("--seed", type=at_least(0), default=0, metavar="N", help="default: %(default)s")
     add("-q", "--quiet", action="store_true", help="no progress, no notes")
 
 
@@ -126,9 +133,9 @@ def _add_compare(commands: Any) -> None:
         help="'quick' (8 methods), 'default' (all), or names separated by commas",
     )
     add("--positive", metavar="CLASS", help="compare on this class against the rest")
-    add("--folds", type=_at_least(2), default=5, metavar="N", help="default: %(default)s")
-    add("--repeats", type=_at_least(1), default=1, metavar="N", help="default: %(default)s")
-    add("--jobs", type=_at_least(1), metavar="N", help="processes (default: one per core)")
+    add("--folds", type=at_least(2), default=5, metavar="N", help="default: %(default)s")
+    add("--repeats", type=at_least(1), default=1, metavar="N", help="default: %(default)s")
+    add("--jobs", type=at_least(1), metavar="N", help="processes (default: one per core)")
     add("--checkpoint", metavar="FOLDER", help="keep each result there; a killed run goes on")
     add("--report", metavar="FILE.html", help="write a report with figures")
 
@@ -150,21 +157,9 @@ def _add_predict(commands: Any) -> None:
     parser = _command(commands, _predict, "add predictions and probabilities to a table")
     add = parser.add_argument
     add("model", help="file written by focalsk fit")
-    add("data", help="CSV or Parquet file with the columns that the model was trained on")
+    add("data", help="file with the columns that the model was trained on, and maybe more")
     add("-o", "--output", required=True, metavar="FILE", help="CSV file (or .parquet) to write")
-
-
-def _at_least(low: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = low - 1
-        if number < low:
-            raise argparse.ArgumentTypeError(f"must be an integer of at least {low}, not {text!r}")
-        return number
-
-    return parse
+    add_reading(parser)
 
 
 # Commands ---------------------------------------------------------------------------------------
@@ -177,7 +172,7 @@ def _compare(args: argparse.Namespace) -> None:
             raise ImportError("A report needs matplotlib: pip install 'focalsk[plot]'")
     if args.checkpoint is not None:
         Path(args.checkpoint).mkdir(parents=True, exist_ok=True)
-    X, y, facts = _read(args)
+    X, y, columns, facts = _read(args)
     from focalsk.comparison import compare_resampling, verdict
 
     print(*facts, "", sep="\n", flush=True)
@@ -186,6 +181,7 @@ def _compare(args: argparse.Namespace) -> None:
         y,
         estimator=_network(args),
         methods=[name.strip() for name in args.methods.split(",")],
+        columns=columns,
         cv=args.folds,
         n_repeats=args.repeats,
         scoring=args.scoring,
@@ -196,24 +192,23 @@ def _compare(args: argparse.Namespace) -> None:
     )
     print(comparison.table(), "", *(fill(said, 98) for said in verdict(comparison)), sep="\n")
     if args.report is not None:
-        comparison.to_html(args.report, title=f"Methods compared on {args.data}", notes=facts)
+        comparison.to_html(args.report, title=f"Methods compared on {args.data}", notes=facts[:2])
         print(f"Report: {args.report}")
 
 
 def _fit(args: argparse.Namespace) -> None:
     _check_writable(args.output)
-    X, y, facts = _read(args)
+    X, y, columns, facts = _read(args)
     import joblib
     import numpy as np
 
     import focalsk
     from focalsk.comparison import METHODS, make_context, make_methods
-    from focalsk.tables import infer_columns
 
     if args.method not in METHODS:
         raise ValueError(f"No method {args.method!r}. There are: {', '.join(METHODS)}.")
     print(*facts, sep="\n", flush=True)
-    classes = np.unique(y)
+    classes, counts = np.unique(y, return_counts=True)
     context = make_context(
         X,
         n_classes=len(classes),
@@ -221,18 +216,25 @@ def _fit(args: argparse.Namespace) -> None:
         preprocessor=None,
         scoring=args.scoring,
         random_state=args.seed,
+        columns=columns,
+        classes=classes,
     )
+    n_inner = _inner_folds(classes, counts, context.n_inner, args.quiet)
+    context = replace(context, n_inner=n_inner)
     start = perf_counter()
     estimator = make_methods([args.method], context)[args.method]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(X, y)
-    columns = infer_columns(X)
+    scores = getattr(estimator, "cv_results_", {}).get("mean_test_score")
+    if scores is not None and np.isnan(scores).all():
+        raise ValueError(f"{args.scoring} cannot be computed in any fold: nothing was chosen.")
     model = {
         "format": _FORMAT,
         "estimator": estimator,
         "method": args.method,
         "columns": columns,
+        "reading": reading_of(args),
         "target": args.target,
         "classes": classes,
         "versions": {"focalsk": focalsk.__version__, **_versions()},
@@ -244,22 +246,28 @@ def _fit(args: argparse.Namespace) -> None:
     print(f"trained in {perf_counter() - start:.1f} s, saved as {args.output}")
 
 
+def _inner_folds(classes: np.ndarray, counts: np.ndarray, n: int, quiet: bool) -> int:
+    """Folds of what is chosen within the fit: no more than the rarest class has rows."""
+    n_rare, rare = counts.min(), classes[counts.argmin()]
+    if n_rare < 2:
+        raise ValueError(f"Class {rare!s} has one row only: nothing can be held out to choose by.")
+    if n_rare < n and not quiet:
+        _note(f"class {rare} has {n_rare} rows only: what is chosen rests on {n_rare} folds")
+    return min(n, int(n_rare))
+
+
 def _predict(args: argparse.Namespace) -> None:
     model = _load(args.model)
     _check_writable(args.output)
     import numpy as np
 
-    from focalsk.files import parse_frame, read_frame
-    from focalsk.tables import some
+    from focalsk.tables import read_rows
 
-    rows = read_frame(args.data)
-    columns = model["columns"]
-    strings = columns.categorical + columns.text
-    needed = columns.numeric + strings
-    absent = [repr(name) for name in needed if name not in rows]
-    if absent:
-        raise ValueError(f"{args.data} lacks columns of the model: {some(absent)}")
-    X = parse_frame(rows[needed], strings=strings)
+    reading = {**model["reading"], **reading_of(args)}
+    for given in ("decimal", "thousands"):  # of the training's file, and this one tells its own
+        if getattr(args, given) is None:
+            reading.pop(given, None)
+    X, rows = read_rows(args.data, model["columns"], **reading)
     estimator = model["estimator"]
     added = {"prediction": estimator.predict(X)}
     proba = np.asarray(estimator.predict_proba(X))
@@ -274,27 +282,31 @@ def _predict(args: argparse.Namespace) -> None:
 # Input and output -------------------------------------------------------------------------------
 
 
-def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
-    """Samples, classes, and what there is to know about them."""
+def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, Columns, list[str]]:
+    """Samples, classes, the columns, and what there is to know about them."""
     import numpy as np
     from sklearn.model_selection import train_test_split
 
     from focalsk.comparison import METRICS
-    from focalsk.files import read_table
-    from focalsk.tables import describe, infer_columns
+    from focalsk.tables import describe, infer_columns, read_table
 
     if args.scoring not in METRICS:
         raise ValueError(f"No metric {args.scoring!r}. There are: {', '.join(METRICS)}.")
     with _notes(args.quiet):
-        X, y = read_table(args.data, args.target)
+        said = {**reading_of(args), "types": dict(args.types)}
+        X, y = read_table(args.data, args.target, **said)
     target = args.target or "target"
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise ValueError(f"Column {target!r} holds one class only: {classes[0]}")
-    y = _one_against_rest(y, getattr(args, "positive", None))
-    columns = infer_columns(X)
+    columns = infer_columns(X, y, **said)
+    X, told = X[columns.used], columns.dropped
+    if getattr(args, "positive", None) is not None:
+        y = _one_against_rest(y, args.positive)
+        columns = infer_columns(X, y, **said)
+        columns.dropped.update(told)
+        X = X[columns.used]
     if args.max_rows is not None and args.max_rows < len(y):
-        X = X.drop(columns=list(columns.dropped))  # row numbers are not told once they have gaps
         X, _, y, _ = train_test_split(
             X, y, train_size=args.max_rows, stratify=y, random_state=args.seed
         )
@@ -305,14 +317,12 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, list[str]
             f"metrics of one class are about {classes[1]}, the frequent one; "
             f"--positive {classes[0]} makes them about {classes[0]}"
         )
-    return X, y, facts
+    return X, y, columns, facts
 
 
-def _one_against_rest(y: np.ndarray, positive: str | None) -> np.ndarray:
+def _one_against_rest(y: np.ndarray, positive: str) -> np.ndarray:
     import numpy as np
 
-    if positive is None:
-        return y
     is_positive = y.astype(str) == positive
     if not is_positive.any():
         known = ", ".join(np.unique(y).astype(str))

@@ -17,11 +17,11 @@ ROOMS = {
     "losses": {"_compat"},
     "nets": {"_compat", "losses"},
     "tables": {"_compat"},
-    "files": {"tables"},
     "estimators": {"_compat", "losses", "nets", "tables"},
     "search": {"_compat", "estimators"},
     "comparison": {"_compat", "losses", "nets", "tables", "estimators", "search"},
-    "cli": {"files", "tables", "estimators", "comparison", "__version__"},
+    "_arguments": set(),
+    "cli": {"_arguments", "tables", "estimators", "comparison", "__version__"},
     "__main__": {"cli"},
 }
 OPTIONAL = {"duckdb", "hypothesis", "imblearn", "matplotlib", "mpmath", "polars", "pytest"}

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 import focalsk.comparison
 from focalsk.cli import main
-from focalsk.files import read_table
+from focalsk.tables import read_table
 
 QUICKLY = ["--folds", "2", "--epochs", "2", "--jobs", "1"]
 
@@ -163,7 +163,7 @@ def test_bad_arguments_get_one_line(data, capsys, arguments, message):
     ("text", "message"),
     [
         ("", "it is empty"),
-        ("a,y\n1,2,3\n", "more fields than its header"),
+        ("a,y\n1,2,3\n", "line 2 has 3 fields, and the header 2"),
         ("a,y\ninf,0\n1,1\n2,1\n", "'a' holds infinite"),
         ("a,b,y\n1,,0\n1,,1\n", "No column is of use: 'a' (constant), 'b' (all missing)"),
         ("a,y\n1,0.5\n2,1.5\n", "regression"),
@@ -205,7 +205,8 @@ def test_predictions_are_those_of_the_model_beside_the_rows_as_they_were(
         scored = pd.read_parquet(output)
     else:
         scored = pd.read_csv(output, sep=";", dtype=str, keep_default_na=False)
-    pd.testing.assert_frame_equal(scored[list(new_rows)], new_rows, check_dtype=False)
+    beside = scored[list(new_rows)].fillna("")
+    pd.testing.assert_frame_equal(beside, new_rows, check_dtype=False)
     proba = scored[["proba_no", "proba_yes"]].astype(float).to_numpy()
     assert proba.sum(axis=1) == pytest.approx(1)
     assert set(scored["prediction"]) <= {"no", "yes"}
@@ -223,6 +224,7 @@ def test_model_is_the_method_fitted_to_all_rows(data, model):
         y,
         estimator=focalsk.FocalNetClassifier(max_epochs=2),
         methods=["smote"],
+        columns=saved["columns"],
         random_state=0,
         cv=2,
     )
@@ -294,3 +296,98 @@ finally:
     )
     assert "compare" in done.stdout
     assert not {"torch", "pandas", "sklearn", "numpy"} & set(done.stdout.split())
+
+
+# What tables leave open ---------------------------------------------------------------------------
+
+
+def ambiguous(folder):
+    rng = np.random.default_rng(0)
+    amount, day = rng.integers(1000, 9000, 60), rng.integers(1, 12, (60, 2))
+    rows = [f"{a:,};{d:02d}/{m:02d}/2021;{a > 6000}" for a, (d, m) in zip(amount, day, strict=True)]
+    path = folder / "open.csv"
+    path.write_text("sum;since;bad\n" + "\n".join(rows))
+    return path
+
+
+def test_what_a_table_leaves_open_is_asked_and_then_told(tmp_path, capsys):
+    path = ambiguous(tmp_path)
+    command = ["compare", path, "--target", "bad", "--methods", "cross-entropy", *QUICKLY]
+    line = refused(capsys, *command)
+    assert "'sum' can be read in two ways" in line
+    assert "--thousands" in line
+    command += ["--thousands", ","]
+    line = refused(capsys, *command)
+    assert "'since' can be read in 2 ways" in line
+    assert "--date-format" in line
+    report = tmp_path / "report.html"
+    command += ["--date-format", "%d/%m/%Y", "--report", report]
+    assert run(*command) == 0
+    out = capsys.readouterr().out
+    page = report.read_text(encoding="utf-8")
+    for line in ("Numeric: sum (thousands ','", "Dates: since (dates, %d/%m/%Y)", "Look at sum: "):
+        assert line in out
+        assert line.replace("'", "&#39;") in page
+
+
+def test_types_are_as_the_user_says(data, capsys):
+    said = ["--types", "zip=drop", "--types", "since=categorical", "--missing", "cook"]
+    command = ["compare", data, "--target", "default", "--methods", "cross-entropy", *QUICKLY]
+    assert run(*command, *said) == 0
+    out = capsys.readouterr().out
+    assert "zip (as you say)" in out
+    assert "'cook': missing" in out
+    assert "Categorical: job" in out
+    assert "must be COLUMN=KIND" in refused(capsys, *command, "--types", "zip")
+    assert "types must be among" in refused(capsys, *command, "--types", "zip=number")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00\x01\x02\x03" * 9, b"PAR1", b"\x1f\x8b\x08", b"PK\x03\x04"]
+)
+@pytest.mark.parametrize("command", ["compare", "fit", "predict"])
+def test_files_that_are_no_tables_get_one_line(tmp_path, model, capsys, command, content):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    more = {
+        "compare": ["--target", "y"],
+        "fit": ["--target", "y", "-o", tmp_path / "m"],
+        "predict": ["-o", tmp_path / "scored.csv"],
+    }[command]
+    table = [model, path] if command == "predict" else [path]
+    assert "Cannot read" in refused(capsys, command, *table, *more)
+
+
+def test_what_nobody_has_thought_of_gets_one_line_too(data, capsys, monkeypatch):
+    def fail(*args, **kwargs):
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("focalsk.tables.read_table", fail)
+    assert "KeyError: 'surprise'" in refused(capsys, "compare", data, "--target", "default")
+
+
+def test_class_of_two_rows_is_searched_in_two_folds_and_of_one_is_refused(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    kind = ["common"] * 60 + ["rare"] * 20 + ["odd"] * 2
+    frame = pd.DataFrame({"a": rng.normal(size=82), "b": rng.normal(size=82), "kind": kind})
+    path, model = tmp_path / "data.csv", tmp_path / "model.joblib"
+    frame.to_csv(path, index=False)
+    command = ["fit", path, "--target", "kind", "--epochs", "1", "-o", model]
+    assert run(*command) == 0
+    assert "class odd has 2 rows only" in capsys.readouterr().err
+    assert np.isfinite(joblib.load(model)["estimator"].cv_results_["mean_test_score"]).all()
+    frame.iloc[:-1].to_csv(path, index=False)
+    assert "Class odd has one row only" in refused(capsys, *command)
+
+
+def test_copy_of_three_classes_is_left_out_where_one_is_compared_with_the_rest(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    y = rng.choice(["a", "b", "c"], 90)
+    frame = pd.DataFrame({"x": rng.normal(size=90), "copy": np.char.upper(y), "y": y})
+    frame.to_csv(tmp_path / "data.csv")
+    command = ["compare", tmp_path / "data.csv", "--target", "y", "--positive", "a"]
+    assert run(*command, "--methods", "cross-entropy", *QUICKLY) == 0
+    out = capsys.readouterr().out
+    assert "90 rows; columns: 1 numeric" in out
+    assert "copy (a copy of the target" in out
+    assert "Unnamed: 0 (row numbers)" in out

@@ -9,7 +9,7 @@ from imblearn.utils import estimator_checks as imblearn_checks
 from sklearn.utils import estimator_checks as sklearn_checks
 from skorch.callbacks import EpochScoring
 
-from focalsk import FocalNetClassifier
+from focalsk import FocalEnsembleClassifier, FocalNetClassifier
 
 FAST = {"max_epochs": 6, "lr": 0.1}
 VARIANTS = {
@@ -21,6 +21,12 @@ VARIANTS = {
     "sgd": {"optimizer": "sgd", "optimizer_params": {"momentum": 0.9}, **FAST, "lr": 0.1},
     "callbacks": {"callbacks": [EpochScoring("accuracy", on_train=True, name="acc")], **FAST},
     "early stopping": {"early_stopping": True, **FAST},
+}
+SMALL = {"n_estimators": 2, "hidden_layer_sizes": (16,), "max_epochs": 10, "lr": 0.01}
+ENSEMBLES = {
+    "ensemble": SMALL,
+    "balanced ensemble": {"class_weight": "balanced", "gamma": 1.0, "alpha": "sqrt", **SMALL},
+    "sigmoid ensemble": {"output": "sigmoid", "label_smoothing": 0.0, **SMALL},
 }
 # What is held out depends on the rows, so a row of weight 2 and two rows of weight 1 train
 # differently.
@@ -34,10 +40,15 @@ UNFIT = {
 UNFIT_OF_IMBLEARN = {"check_classifier_on_multilabel_or_multioutput_targets"}
 
 
+def make(variant):
+    if variant in ENSEMBLES:
+        return FocalEnsembleClassifier(**ENSEMBLES[variant])
+    return FocalNetClassifier(**VARIANTS[variant])
+
+
 def checks(module, variant, unfit):
     found = {}
-    params = VARIANTS[variant]
-    for estimator, check in module.estimator_checks_generator(FocalNetClassifier(**params)):
+    for estimator, check in module.estimator_checks_generator(make(variant)):
         found.setdefault(check.func.__name__, []).append((estimator, check))
     assert unfit <= set(found), "a check left out is no longer there"
     return [
@@ -48,7 +59,9 @@ def checks(module, variant, unfit):
     ]
 
 
-SCIKIT_LEARN = {name: checks(sklearn_checks, name, UNFIT.get(name, set())) for name in VARIANTS}
+SCIKIT_LEARN = {
+    name: checks(sklearn_checks, name, UNFIT.get(name, set())) for name in [*VARIANTS, *ENSEMBLES]
+}
 IMBALANCED_LEARN = checks(imblearn_checks, "defaults", UNFIT_OF_IMBLEARN)
 
 
@@ -65,7 +78,7 @@ def test_check(estimator, check):
         pytest.fail(f"skipped: {reason}")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SCIKIT_LEARN)
 def test_checks_are_all_there(variant):
     assert len(SCIKIT_LEARN[variant]) > 50
     assert IMBALANCED_LEARN

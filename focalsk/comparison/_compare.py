@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from numbers import Integral
 from typing import Any
 
@@ -17,21 +18,22 @@ from sklearn.utils.validation import column_or_1d, indexable
 
 from focalsk.comparison._folds import Split, run
 from focalsk.comparison._methods import MethodContext, Methods, make_methods
-from focalsk.comparison._metrics import METRICS
+from focalsk.comparison._metrics import METRICS, scorer_for
 from focalsk.comparison._results import Comparison
 from focalsk.estimators import FocalNetClassifier
-from focalsk.tables import Columns, infer_columns, make_cleaner, make_encoder
+from focalsk.tables import Columns, infer_columns, make_cleaner, make_encoder, plain_frame
 
 __all__ = ["compare_resampling"]
 
 
 def compare_resampling(
     X: Any,
-    y: ArrayLike,
+    y: Any,
     *,
     estimator: FocalNetClassifier | None = None,
     methods: Methods = "default",
     preprocessor: Any = None,
+    columns: Columns | None = None,
     cv: Any = 5,
     n_repeats: int = 1,
     scoring: str = "average_precision",
@@ -52,7 +54,8 @@ def compare_resampling(
     Parameters
     ----------
     X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples. Columns of a frame may be numbers, categories, texts, and have missing values.
+        Samples. Columns of a frame, of pandas or polars, may be numbers, dates, categories, texts,
+        and have missing values.
     y : array-like of shape (n_samples,)
         Classes; with two, metrics like the average precision are about the second in sorted order.
     estimator : FocalNetClassifier, default=None
@@ -68,6 +71,9 @@ def compare_resampling(
     preprocessor : transformer, default=None
         From the columns to numbers; None scales numbers, encodes categories, and turns texts into
         components of their TF-IDF.
+    columns : Columns, default=None
+        What the columns of a frame are, as :func:`focalsk.tables.infer_columns` tells, which is
+        asked if this is None. Columns that name the rows or copy `y` are left out.
     cv : int, splitter or iterable of splits, default=5
         Folds, stratified and shuffled for an int.
     n_repeats : int, default=1
@@ -98,6 +104,12 @@ def compare_resampling(
         If a parameter is not among what is allowed, there is one class only, or a class has fewer
         samples than there are folds.
 
+    Warns
+    -----
+    UserWarning
+        For each column of a frame that is left out because it names the rows or copies `y`, that
+        tells the classes by itself, or whose words are taken as numbers or dates.
+
     Notes
     -----
     A method that fails on a fold is noted in ``failures_``, and the rest goes on.
@@ -127,8 +139,14 @@ def compare_resampling(
         raise ValueError(f"scoring={scoring!r} needs tune=True.")
     if checkpoint is not None and random_state is None:
         raise ValueError("checkpoint needs an int random_state. Got None instead.")
-    X, y = indexable(X, column_or_1d(y))
-    y = np.asarray(y)
+    y = _labels(y)
+    X, _ = indexable(X, y)
+    if _is_frame(X):
+        X = plain_frame(X)
+        if preprocessor is None and columns is None:
+            columns = infer_columns(X, y)
+            for remark in columns.remarks():
+                warnings.warn(remark, stacklevel=2)
     seed = random_state
     if seed is None:
         seed = int(check_random_state(None).randint(2**31 - 1))
@@ -137,6 +155,8 @@ def compare_resampling(
         n_classes=len(np.unique(y)),
         estimator=estimator,
         preprocessor=preprocessor,
+        columns=columns,
+        classes=np.unique(y),
         scoring=scoring,
         random_state=seed,
     )
@@ -153,7 +173,18 @@ def compare_resampling(
         checkpoint=checkpoint,
         progress=progress,
     )
-    return Comparison(outcomes, y, estimators, scoring, random_state=seed)
+    return Comparison(outcomes, y, estimators, scoring, random_state=seed, columns=columns)
+
+
+def _is_frame(X: Any) -> bool:
+    return hasattr(X, "columns") and not sparse.issparse(X)
+
+
+def _labels(y: Any) -> NDArray[Any]:
+    """Classes in NumPy's types, whatever pandas or polars hold them in."""
+    if hasattr(y, "dtype") and hasattr(y, "iloc"):
+        y = plain_frame(y.to_frame("y"))["y"]
+    return np.asarray(column_or_1d(np.asarray(y)))
 
 
 def make_context(
@@ -164,15 +195,19 @@ def make_context(
     preprocessor: Any,
     scoring: str,
     random_state: int | None,
+    columns: Columns | None = None,
+    classes: ArrayLike | None = None,
 ) -> MethodContext:
     """What the methods are made of, for these samples.
 
     Parameters
     ----------
-    X, estimator, preprocessor, scoring, random_state
+    X, estimator, preprocessor, scoring, random_state, columns
         As for :func:`compare_resampling`.
     n_classes : int
         Number of classes.
+    classes : array-like of shape (n_classes,), default=None
+        The classes; None for 0, 1 and so on.
     """
     network = FocalNetClassifier() if estimator is None else estimator
     if not isinstance(network, FocalNetClassifier):
@@ -183,8 +218,8 @@ def make_context(
     clean, categorical, numeric = None, [], True
     if preprocessor is not None:
         encode = preprocessor
-    elif hasattr(X, "iloc"):
-        columns = infer_columns(X)
+    elif _is_frame(X):
+        columns = infer_columns(X) if columns is None else columns
         encode = make_encoder(columns)
         # SMOTENC knows numbers and categories; texts are components by the time of SMOTE.
         if columns.categorical and not columns.text:
@@ -201,7 +236,7 @@ def make_context(
         categorical=categorical,
         numeric=numeric,
         n_classes=n_classes,
-        scorer=METRICS[scoring].scorer,
+        scorer=scorer_for(scoring, np.arange(n_classes) if classes is None else classes),
         random_state=random_state,
         raw=preprocessor is None,
     )

@@ -6,6 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve
@@ -67,6 +68,18 @@ def representatives(comparison: Comparison) -> list[str]:
     return [method for method in order if method in first.values() or method == YARDSTICK]
 
 
+def as_text(name: object) -> str:
+    """A name as matplotlib shows it: no mathematics between dollars, no hidden legend entries.
+
+    Parameters
+    ----------
+    name : object
+        Of a class or a method.
+    """
+    text = str(name).replace("$", r"\$")
+    return f"\u200b{text}" if text.startswith("_") else text
+
+
 def relative_cost(y_true: ArrayLike, proba: ArrayLike, ratios: ArrayLike) -> NDArray[np.floating]:
     """Cost of errors, relative to deciding without looking.
 
@@ -118,8 +131,8 @@ def plot_ranking(comparison: Comparison, ax: Any) -> None:
         face = "white" if worse else color
         ax.plot(row["mean"], place, marker, color=color, markerfacecolor=face, markersize=6)
     ax.axvline(summary["mean"].iloc[0], color="0.6", linestyle=":", linewidth=1, zorder=0)
-    names = [f"{name} ({n} failed)" if n else name for name, n in summary["failed"].items()]
-    ax.set_yticks(range(len(names)), names, fontsize="small")
+    names = [f"{name} ({n:g} failed)" if n else name for name, n in summary["failed"].items()]
+    ax.set_yticks(range(len(names)), map(as_text, names), fontsize="small")
     ax.set_ylim(len(names) - 0.5, -0.5)
     low, high = ax.get_xlim()
     bounds = {"log_loss": (0, np.inf), "mcc": (-1, 1), "mcc_tuned": (-1, 1)}
@@ -132,8 +145,9 @@ def plot_ranking(comparison: Comparison, ax: Any) -> None:
 
 def plot_trade_off(comparison: Comparison, ax: Any) -> None:
     """Balanced accuracy of decisions against calibration error of probabilities."""
-    means = comparison.results_.groupby(["method", "metric"])["value"].mean().unstack()
-    means = means.loc[[name for name in comparison.summary().index if name in means.index]]
+    measured = comparison.results_["metric"].unique()
+    means = pd.DataFrame({name: comparison.summary(name)["mean"] for name in measured})
+    means = means.loc[comparison.summary()["mean"].dropna().index]
     error = means["ece"].clip(lower=1e-3)
     tuned = means.get("balanced_accuracy_tuned")
     for method, x in error.items():
@@ -151,18 +165,18 @@ def plot_trade_off(comparison: Comparison, ax: Any) -> None:
     others = points[:0] if tuned is None else np.column_stack([error, tuned])
     title = None if tuned is None else "filled: predict; hollow: tuned threshold"
     _legend_of_families(ax, means.index, title)
-    _write_names(ax, means.index, points, others)
+    _write_names(ax, [as_text(name) for name in means.index], points, others)
 
 
 def plot_precision_recall(comparison: Comparison, ax: Any) -> None:
     """Precision against recall of the best methods, over all test folds."""
     for method, style, truth, proba in _curves(comparison):
         precision, recall, _ = precision_recall_curve(truth, proba, drop_intermediate=True)
-        ax.plot(recall, precision, drawstyle="steps-post", label=method, **style)
+        ax.plot(recall, precision, drawstyle="steps-post", label=as_text(method), **style)
     share = np.mean(comparison.y_ == comparison.positive_class_)
     ax.axhline(share, color="0.6", linestyle=":", linewidth=1, label="chance")
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
-    ax.set_xlabel(f"recall of class {comparison.positive_class_}")
+    ax.set_xlabel(f"recall of class {as_text(comparison.positive_class_)}")
     ax.set_ylabel("precision")
     _legend_below(ax)
 
@@ -173,9 +187,9 @@ def plot_calibration(comparison: Comparison, ax: Any) -> None:
     for method, style, truth, proba in _curves(comparison):
         observed, said = calibration_curve(truth, proba, n_bins=10, strategy="quantile")
         marker = STYLES[family_of(method)][1]
-        ax.plot(said, observed, marker=marker, markersize=4, label=method, **style)
+        ax.plot(said, observed, marker=marker, markersize=4, label=as_text(method), **style)
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    ax.set_xlabel(f"predicted probability of class {comparison.positive_class_}")
+    ax.set_xlabel(f"predicted probability of class {as_text(comparison.positive_class_)}")
     ax.set_ylabel("observed share")
     _legend_below(ax)
 
@@ -191,11 +205,12 @@ def plot_cost(comparison: Comparison, ax: Any) -> None:
     even = (1 - share) / share  # where always and never an alarm cost the same
     ratios = np.geomspace(min(1, even / 10), max(10 * even, 10), 200)
     for method, style, truth, proba in _curves(comparison):
-        ax.plot(ratios, relative_cost(truth, proba, ratios), label=method, **style)
+        ax.plot(ratios, relative_cost(truth, proba, ratios), label=as_text(method), **style)
     ax.axhline(1, color="0.6", linestyle=":", linewidth=1, label="always or never an alarm")
     _log_axis(ax)
     ax.set(xlim=(ratios[0], ratios[-1]), ylim=(0, 2))
-    ax.set_xlabel(f"cost of a missed {comparison.positive_class_} / cost of a false alarm")
+    missed = as_text(comparison.positive_class_)
+    ax.set_xlabel(f"cost of a missed {missed} / cost of a false alarm")
     ax.set_ylabel("cost, relative to not looking")
     _legend_below(ax)
 

@@ -17,7 +17,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline as PlainPipeline
 
-from focalsk.estimators import FocalEnsembleClassifier, FocalNetClassifier, LogitAdjustedClassifier
+from focalsk.estimators import (
+    FocalEnsembleClassifier,
+    FocalNetClassifier,
+    LogitAdjustedClassifier,
+    PriorCorrectedClassifier,
+)
 from focalsk.search import FocalGridSearchCV
 
 __all__ = ["METHODS", "QUICK", "Method", "MethodContext", "family_of", "make_methods"]
@@ -51,6 +56,8 @@ class MethodContext:
         Seed of everything.
     raw : bool, default=True
         Whether an ensemble of networks encodes the samples by itself, rather than by `encode`.
+    n_inner : int, default=3
+        Folds of searches and calibration within a training fold.
     """
 
     network: FocalNetClassifier
@@ -62,6 +69,7 @@ class MethodContext:
     scorer: Any
     random_state: int | None
     raw: bool = True
+    n_inner: int = 3
 
     def net(self, **params: Any) -> FocalNetClassifier:
         """The network with another loss."""
@@ -85,7 +93,7 @@ class MethodContext:
 
     def inner_cv(self) -> StratifiedKFold:
         """Folds of searches and calibration within a training fold."""
-        return StratifiedKFold(3, shuffle=True, random_state=self.random_state)
+        return StratifiedKFold(self.n_inner, shuffle=True, random_state=self.random_state)
 
     def search(self, estimator: Any, grid: Any) -> Any:
         """Search the parameters of a pipeline within the training fold."""
@@ -163,6 +171,13 @@ def _smote(context: MethodContext) -> Any:
     return Pipeline(steps)
 
 
+def _corrected(name: str) -> Method:
+    """A method whose decisions stay, with the prior of the data put back into its probabilities."""
+    return Method(
+        "decision", lambda context: PriorCorrectedClassifier(METHODS[name].build(context))
+    )
+
+
 def _tuned_threshold(context: MethodContext) -> Any:
     return TunedThresholdClassifierCV(
         context.pipe(context.net()),
@@ -211,6 +226,10 @@ METHODS: dict[str, Method] = {
     "easy-ensemble": _ensemble(ensemble.EasyEnsembleClassifier),
     "balanced-bagging": _ensemble(ensemble.BalancedBaggingClassifier),
     "rus-boost": _ensemble(ensemble.RUSBoostClassifier),
+    "random-over-corrected": _corrected("random-over"),
+    "random-under-corrected": _corrected("random-under"),
+    "smote-corrected": _corrected("smote"),
+    "balanced-random-forest-corrected": _corrected("balanced-random-forest"),
     "boosting": _ensemble(HistGradientBoostingClassifier, "boosting"),
     "boosting-balanced": _ensemble(
         HistGradientBoostingClassifier, "boosting", class_weight="balanced"

@@ -11,6 +11,7 @@ from imblearn.metrics import geometric_mean_score
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import (
     average_precision_score,
+    brier_score_loss,
     f1_score,
     log_loss,
     make_scorer,
@@ -19,7 +20,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-__all__ = ["METRICS", "Metric", "expected_calibration_error"]
+__all__ = ["METRICS", "Metric", "expected_calibration_error", "scorer_for"]
 
 
 @dataclass(frozen=True)
@@ -184,3 +185,43 @@ METRICS: dict[str, Metric] = {
     "log_loss": Metric("log-loss", _log_loss, "neg_log_loss", greater_is_better=False),
     "ece": Metric("ECE", _calibration_error, _ECE_SCORER, greater_is_better=False),
 }
+
+
+def scorer_for(metric: str, classes: ArrayLike) -> Any:
+    """What a search maximises for a metric, about the second of two classes whatever it is called.
+
+    Parameters
+    ----------
+    metric : str
+        A name of :data:`METRICS`.
+    classes : array-like of shape (n_classes,)
+        The classes, sorted.
+
+    Returns
+    -------
+    str or callable
+        scikit-learn's own name where that is about the right class: by itself it takes 1 for the
+        positive label, and fails or scores the other class where there is another.
+
+    Examples
+    --------
+    >>> from focalsk.comparison._metrics import scorer_for
+    >>> scorer_for("average_precision", [0, 1])
+    'average_precision'
+    >>> scorer_for("g_mean", ["no", "yes"])  # doctest: +ELLIPSIS
+    make_scorer(...)
+    """
+    labels = np.asarray(classes).tolist()
+    base = metric.removesuffix("_tuned")
+    if len(labels) != 2 or (labels[1] == 1 and not isinstance(labels[1], str)):
+        return METRICS[metric].scorer
+    positive = {"pos_label": labels[1]}
+    both = ("decision_function", "predict_proba")
+    if base == "average_precision":
+        return make_scorer(average_precision_score, response_method=both, **positive)
+    if base == "g_mean":
+        return make_scorer(geometric_mean_score, **positive)
+    if base == "brier":
+        kind = {"greater_is_better": False, "response_method": "predict_proba"}
+        return make_scorer(brier_score_loss, **kind, **positive)
+    return METRICS[metric].scorer

@@ -19,7 +19,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 from focalsk._compat._files import write_whole
 from focalsk.comparison._displays import PLOTS, STYLES, draw, figure_size
 from focalsk.comparison._methods import family_of
-from focalsk.comparison._metrics import METRICS
+from focalsk.comparison._metrics import METRICS, scorer_for
 from focalsk.comparison._statistics import LEVEL
 from focalsk.comparison._words import metric_name, say_failures, verdict
 
@@ -58,9 +58,14 @@ def format_table(comparison: Comparison, metrics: Iterable[str] | None = None) -
         + "".join(f"  {text:>{width}}" for text, width in zip(row[1:], widths[1:], strict=True))
         for row in zip(*columns, strict=True)
     ]
-    foot = f"Mean ± standard deviation over {comparison.n_folds_} folds; * is the best."
+    foot = f"Mean ± standard deviation over {_folds(comparison)}; * is the best."
     table = "\n".join(line.rstrip() for line in lines)
     return "\n".join([table.lstrip("\n"), "", foot, *say_failures(comparison)])
+
+
+def _folds(comparison: Comparison) -> str:
+    n, common = comparison.n_folds_, comparison.n_common_folds_
+    return f"{n} folds" if n == common else f"the {common} of {n} folds that all methods finished"
 
 
 def _seconds(value: float) -> str:
@@ -70,8 +75,7 @@ def _seconds(value: float) -> str:
 def _column(comparison: Comparison, name: str, methods: Iterable[str]) -> list[str]:
     """Heading, in two lines, and cells of one metric; a place is left for the star of the best."""
     metric, means = METRICS[name], comparison.summary(name)["mean"]
-    rows = comparison.results_[comparison.results_["metric"] == name]
-    spread = rows.groupby("method")["value"].std().reindex(means.index)
+    spread = comparison._common_scores(name).std().reindex(means.index)
     texts = {
         method: "failed " if np.isnan(mean) else f"{mean:.3f}" + (f"±{sd:.3f}" if sd >= 0 else "")
         for method, mean, sd in zip(means.index, means, spread, strict=True)
@@ -97,6 +101,8 @@ def write_html(
         notes=[notes] if isinstance(notes, str) else list(notes),
         verdict=verdict(comparison),
         facts=_facts(comparison),
+        columns=[] if comparison.columns_ is None else comparison.columns_.lines(most=1000),
+        averaged_over=_folds(comparison),
         counts=[(name, n, n / counts.sum()) for name, n in zip(classes, counts, strict=True)],
         table=_table(comparison),
         figures=[(kind, _picture(comparison, kind), _CAPTIONS[kind]) for kind in kinds],
@@ -139,7 +145,7 @@ def _table(comparison: Comparison) -> dict[str, Any]:
                 "color": STYLES[family][0],
                 "cells": cells,
                 "seconds": _seconds(row["fit_seconds"]),
-                "failed": row["failed"],
+                "failed": int(row["failed"]),
             }
         )
     headings = [
@@ -184,7 +190,8 @@ def _estimator_code(comparison: Comparison) -> str:
     """The best method as an expression, as scikit-learn prints it."""
     estimator, metric = comparison.estimators_[comparison.best_], METRICS[comparison.scoring]
     if metric.tuned and len(comparison.classes_) == 2:
-        estimator = TunedThresholdClassifierCV(estimator, scoring=metric.scorer)
+        scorer = scorer_for(comparison.scoring, comparison.classes_)
+        estimator = TunedThresholdClassifierCV(estimator, scoring=scorer)
     return BaseEstimator.__repr__(estimator, N_CHAR_MAX=10_000)  # 700 would cut pipelines short
 
 

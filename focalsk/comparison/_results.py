@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from focalsk.comparison._folds import Failure, FoldPrediction
 from focalsk.comparison._metrics import METRICS
 from focalsk.comparison._statistics import corrected_interval, corrected_ttest, holm
+from focalsk.tables import Columns
 
 __all__ = ["Comparison"]
 
@@ -41,6 +42,8 @@ class Comparison:
         Name of the metric that ranks.
     random_state : int or None
         Seed of folds and methods.
+    columns_ : Columns or None
+        What the columns of a frame were taken for; None for an array.
     y_ : ndarray of shape (n_samples,)
         True classes.
     classes_ : ndarray of shape (n_classes,)
@@ -58,6 +61,7 @@ class Comparison:
         estimators: dict[str, Any],
         scoring: str,
         random_state: int | None = None,
+        columns: Columns | None = None,
     ) -> None:
         outcomes = list(outcomes)
         self.y_ = y
@@ -65,6 +69,7 @@ class Comparison:
         self.estimators_ = estimators
         self.scoring = scoring
         self.random_state = random_state
+        self.columns_ = columns
         self.predictions_ = [said for said in outcomes if isinstance(said, FoldPrediction)]
         failed = [said for said in outcomes if isinstance(said, Failure)]
         self.failures_ = pd.DataFrame(
@@ -93,8 +98,10 @@ class Comparison:
             95 % interval [1]_; ``rank``, the mean over folds (1 is best); ``p_value`` of the
             corrected paired test against the first row, adjusted for the number of tests by
             Holm's procedure; ``fit_seconds`` and ``predict_seconds``, means; ``failed``, the
-            number of folds on which it raised. A method that failed somewhere is averaged over
-            the other folds, has neither rank nor test, and stands below those that did not.
+            number of folds on which it raised. All means are over the same folds, those that
+            no method failed on. A method that failed somewhere has neither rank nor test and
+            stands below those that did not; one that failed on more than half of the folds has no
+            mean either, and takes no folds from the others.
 
         Raises
         ------
@@ -107,7 +114,7 @@ class Comparison:
            Learning 52.
         """
         metric = self.scoring if metric is None else metric
-        scores, greater = self._scores(metric), METRICS[metric].greater_is_better
+        scores, greater = self._common_scores(metric), METRICS[metric].greater_is_better
         failed = self.failures_["method"].value_counts().reindex(scores.columns, fill_value=0)
         means = scores.mean() if greater else -scores.mean()
         order = pd.DataFrame({"failed": failed > 0, "loss": -means})
@@ -286,6 +293,22 @@ class Comparison:
             raise ValueError(f"{metric!r} is of tuned decisions, and the comparison tuned none.")
         table = rows.pivot(index=["repeat", "fold"], columns="method", values="value")
         return table.reindex(columns=list(self.estimators_))
+
+    def _common_scores(self, metric: str) -> pd.DataFrame:
+        """Scores on the folds that all methods finished, but for those that hardly finished any."""
+        scores = self._scores(metric)
+        able = scores.columns[scores.notna().sum() >= len(scores) / 2]
+        whole = scores[able].notna().all(axis=1)
+        if not len(able) or not whole.any():
+            able = scores.columns[[scores.notna().sum().argmax()]]
+            whole = scores[able[0]].notna()
+        common = scores[whole]
+        return common.where(scores.columns.isin(able)[None, :] & common.notna())
+
+    @property
+    def n_common_folds_(self) -> int:
+        """Number of folds that means are over: those that no method failed on."""
+        return len(self._common_scores(self.scoring))
 
     def _test_train_ratio(self) -> float:
         n_test = np.mean([len(said.test) for said in self.predictions_])

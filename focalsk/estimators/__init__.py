@@ -14,6 +14,7 @@ What is in the room, from the bottom up:
 - ``_inputs``, ``_folds``, ``_members``, ``_posteriors``, ``_decisions``: parts of the ensemble.
 - ``_ensemble``: FocalEnsembleClassifier.
 - ``_logit_adjustment``: LogitAdjustedClassifier, which decides for classes of equal frequency.
+- ``_learned_prior``, ``_prior_correction``: PriorCorrectedClassifier.
 
 It may import `_compat`, `losses`, `nets` and `tables`.
 """
@@ -29,6 +30,7 @@ from focalsk.estimators._grouping import why_no_stack as why_no_stack
 from focalsk.estimators._logit_adjustment import LogitAdjustedClassifier
 from focalsk.estimators._logit_adjustment import divide_priors as divide_priors
 from focalsk.estimators._outcome import divergence as divergence
+from focalsk.estimators._prior_correction import PriorCorrectedClassifier
 from focalsk.estimators._stack import FittedStream as FittedStream
 from focalsk.estimators._stack import Fold as Fold
 from focalsk.estimators._stack import Stack as Stack
@@ -40,5 +42,6 @@ __all__ = [
     "FocalEnsembleClassifier",
     "FocalNetClassifier",
     "LogitAdjustedClassifier",
+    "PriorCorrectedClassifier",
     "compute_alpha",
 ]

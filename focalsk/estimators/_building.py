@@ -168,7 +168,7 @@ def make_seed(estimator: Any) -> int:
 
 
 def make_criterion(
-    estimator: Any, head: TargetCoding, counts: NDArray[np.float64]
+    estimator: Any, coding: TargetCoding, counts: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64] | None, Any]:
     """Alpha, and the loss of a coding with it and with the estimator's gamma and smoothing."""
     alpha, class_weight = estimator.alpha, estimator.class_weight
@@ -177,9 +177,9 @@ def make_criterion(
             "Only one of 'alpha' and 'class_weight' may be set: class_weight is another name for "
             f"alpha. Got alpha={alpha!r} and class_weight={class_weight!r}."
         )
-    alpha = head.alpha(class_weight if alpha is None else alpha, counts)
-    gamma, smoothing = _check_gamma(estimator.gamma, head), float(estimator.label_smoothing)
-    return alpha, head.loss(gamma, alpha, smoothing)
+    alpha = coding.alpha(class_weight if alpha is None else alpha, counts)
+    gamma, smoothing = _check_gamma(estimator.gamma, coding), float(estimator.label_smoothing)
+    return alpha, coding.loss(gamma, alpha, smoothing)
 
 
 def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
@@ -188,19 +188,19 @@ def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
     return gamma.numpy(force=True) if isinstance(gamma, torch.Tensor) else gamma
 
 
-def _check_gamma(gamma: Any, head: TargetCoding) -> Any:
+def _check_gamma(gamma: Any, coding: TargetCoding) -> Any:
     if not isinstance(gamma, Iterable):
         return float(gamma)
     try:
         values = np.asarray(gamma, dtype=np.float64)
-        fits = values.shape == (head.n_outputs,) and 0 <= values.min() <= values.max() < np.inf
+        fits = values.shape == (coding.n_outputs,) and 0 <= values.min() <= values.max() < np.inf
     except (TypeError, ValueError):  # not numbers
         fits = False
     if not fits:
-        what = "label" if head.multilabel else "class"
+        what = "label" if coding.multilabel else "class"
         raise ValueError(
             "The 'gamma' parameter of FocalNetClassifier must be a float in the range [0.0, inf) "
-            f"or {head.n_outputs} of them, one per {what} (one alone for output='sigmoid' with "
+            f"or {coding.n_outputs} of them, one per {what} (one alone for output='sigmoid' with "
             f"two classes). Got {gamma!r} instead."
         )
     return torch.as_tensor(values)

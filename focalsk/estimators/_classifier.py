@@ -316,28 +316,28 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, continuing: bool) -> None:
-        head, samples = read_samples(self, X, y, sample_weight, reset=not continuing)
-        if continuing and head.classes.tolist() != self.classes_.tolist():
+        coding, samples = read_samples(self, X, y, sample_weight, reset=not continuing)
+        if continuing and coding.classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 f"warm_start=True needs the classes of the previous fit, {self.classes_.tolist()}. "
-                f"Got {head.classes.tolist()} instead."
+                f"Got {coding.classes.tolist()} instead."
             )
-        self._start(head, samples, head.count(samples.codes, samples.weight), continuing)
+        self._start(coding, samples, coding.count(samples.codes, samples.weight), continuing)
         before = trace(self.net_.module_)
         if not self.early_stopping:
             self._train(samples, self.max_epochs)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
         else:
-            self._train_until_best(head, samples)
+            self._train_until_best(coding, samples)
         warn_if_idle(self, before, continuing, samples.X, stacklevel=5)
 
-    def _train_until_best(self, head: TargetCoding, samples: Samples) -> None:
-        held_out = head.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
+    def _train_until_best(self, coding: TargetCoding, samples: Samples) -> None:
+        held_out = coding.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
         valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
         callbacks = [("best_epoch", stopper)]
-        self._train(samples, self.max_epochs, rows, head.dataset(valid), callbacks)
+        self._train(samples, self.max_epochs, rows, coding.dataset(valid), callbacks)
         self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
 
@@ -377,28 +377,28 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         check_no_missing(classes, "classes")
         X, y = check_X_y(self, X, y, reset=not continuing)
-        head = self._head if continuing else TargetCoding.of(y, self.output, classes)
-        if not continuing and classes is None and not head.multilabel:
+        coding = self._coding if continuing else TargetCoding.of(y, self.output, classes)
+        if not continuing and classes is None and not coding.multilabel:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        if continuing and classes is not None and set(classes) != set(head.classes.tolist()):
+        if continuing and classes is not None and set(classes) != set(coding.classes.tolist()):
             raise ValueError(
-                f"classes must be those of the first call, {head.classes.tolist()}. Got "
+                f"classes must be those of the first call, {coding.classes.tolist()}. Got "
                 f"{list(classes)} instead."
             )
-        samples = weigh(X, head.encode(y), sample_weight)
+        samples = weigh(X, coding.encode(y), sample_weight)
         seen = self.class_count_ if continuing else 0
-        self._start(head, samples, head.count(samples.codes, samples.weight) + seen, continuing)
+        self._start(coding, samples, coding.count(samples.codes, samples.weight) + seen, continuing)
         before = trace(self.net_.module_)
         self._train(samples, epochs=1)
         warn_if_idle(self, before, continuing, stacklevel=5)
 
     def _start(
-        self, head: TargetCoding, samples: Samples, counts: NDArray[np.float64], continuing: bool
+        self, coding: TargetCoding, samples: Samples, counts: NDArray[np.float64], continuing: bool
     ) -> None:
         """Set what is known before training, and make the net unless one goes on."""
-        alpha, criterion = make_criterion(self, head, counts)
-        self._head = head
-        self.classes_ = head.classes
+        alpha, criterion = make_criterion(self, coding, counts)
+        self._coding = coding
+        self.classes_ = coding.classes
         self.class_count_ = counts
         self.alpha_ = alpha
         self.gamma_ = as_gamma(criterion)
@@ -408,7 +408,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             continue_net(self, getattr(self, "_made_from", {}), criterion)
         else:
             check_range(samples.X, net_params(self, samples.X)["dtype"])
-            self.net_ = make_net(self, samples.X, head.n_outputs, criterion)
+            self.net_ = make_net(self, samples.X, coding.n_outputs, criterion)
             self._made_from = made_from(self)
 
     def _monitor(self, valid: Samples) -> Callable[[FocalNet], float]:
@@ -417,7 +417,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         # Validated data has no column names to compare with.
         judged = copy.copy(self)
         judged.__dict__.pop("feature_names_in_", None)
-        monitor = Monitor(self.monitor, self._head, valid)
+        monitor = Monitor(self.monitor, self._coding, valid)
         monitor.check(judged)
         return lambda net: monitor(judged) if is_finite(net.module_) else np.nan
 
@@ -431,7 +431,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         """Train on the samples, or on some `rows` of them, which are not copied."""
         net: Any = self.net_
-        dataset: Any = self._head.dataset(samples)
+        dataset: Any = self._coding.dataset(samples)
         if rows is not None:
             dataset = Subset(dataset, rows)
         kept = net.callbacks_
@@ -470,7 +470,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
         """
         logits = self._logits(X)
-        scores = self._head.scores(logits, self.gamma_, self.alpha_, self._smoothing)
+        scores = self._coding.scores(logits, self.gamma_, self.alpha_, self._smoothing)
         return check_outputs(scores.numpy())
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -486,7 +486,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
         scores = self.decision_function(X)
-        return self._head.decode(scores)
+        return self._coding.decode(scores)
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probabilities of the classes or labels, as `proba` says.
@@ -503,7 +503,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         """
         logits = self._logits(X)
         loss = self.gamma_, self.alpha_, self.proba, self._smoothing
-        return check_outputs(self._head.probabilities(logits, *loss).numpy())
+        return check_outputs(self._coding.probabilities(logits, *loss).numpy())
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Natural logarithm of :meth:`predict_proba`.

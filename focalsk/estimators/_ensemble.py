@@ -68,7 +68,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         Class weights in the loss, as for :class:`FocalNetClassifier`. They are corrected in the
         posterior; in an ensemble they rather belong into the decision: see `class_weight`.
     class_weight : 'balanced', dict or None, default=None
-        Class weights of the decision.
+        Class weights of the decision, where `decision` is 'auto'.
     label_smoothing : float, default=0.1
         Share of the targets that is spread evenly over the classes in training, in [0, 1). The
         posterior is corrected for it.
@@ -296,12 +296,12 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self : FocalEnsembleClassifier
         """
         X, y = self._check(X, y, reset=True)
-        head = TargetCoding.of(y, self.output)
-        rows = weigh(np.arange(X.shape[0])[:, None], head.encode(y), sample_weight)
-        head.check_several(rows.codes, self)
+        coding = TargetCoding.of(y, self.output)
+        rows = weigh(np.arange(X.shape[0])[:, None], coding.encode(y), sample_weight)
+        coding.check_several(rows.codes, self)
         chosen = rows.X[:, 0]
         X, n_samples = take_rows(X, chosen), X.shape[0]
-        fold, encoder = self._encode(X, head, rows.codes, rows.weight)
+        fold, encoder = self._encode(X, coding, rows.codes, rows.weight)
         members = self._make_members(fold, encoder, hash_rows(X, rows.codes))
         trained = self._train(members)
         if trained.diverged.any():
@@ -318,7 +318,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         return check_table(self, X, y, reset)
 
     def _encode(
-        self, X: Any, head: TargetCoding, codes: NDArray[Any], weight: NDArray[Any] | None
+        self, X: Any, coding: TargetCoding, codes: NDArray[Any], weight: NDArray[Any] | None
     ) -> tuple[Fold, InputEncoder | None]:
         if weight is not None:
             weight = weight / weight.mean()
@@ -329,7 +329,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         if X.shape[0] > _FEW_ROWS:
             X = X.astype(np.float32, copy=False)
         samples = Samples(X, codes, weight)
-        return Fold(FocalNetClassifier(), head, samples, head.count(codes, weight)), encoder
+        return Fold(FocalNetClassifier(), coding, samples, coding.count(codes, weight)), encoder
 
     def _make_members(
         self, fold: Fold, encoder: InputEncoder | None, keys: NDArray[np.uint64]
@@ -339,7 +339,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         n_folds = min(self.n_folds, n_distinct)
         if self.n_estimators > 1:
             n_folds = min(n_folds, self.n_estimators)
-        strata = fold.head.strata(codes)
+        strata = fold.coding.strata(codes)
         seed = make_seed(self)
         masks = []
         for m in range(self.n_estimators):
@@ -405,14 +405,14 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         rows: NDArray[np.intp],
         n_samples: int,
     ) -> None:
-        head, (_, codes, weight) = fold.head, fold.samples
-        self._head, self._encoder = head, encoder
+        coding, (_, codes, weight) = fold.coding, fold.samples
+        self._coding, self._encoder = coding, encoder
         self.alpha_, self._criterion = members[0].alpha, members[0].criterion
-        self.classes_, self.class_count_ = head.classes, fold.counts
-        self.class_prior_ = head.prior(fold.counts)
+        self.classes_, self.class_count_ = coding.classes, fold.counts
+        self.class_prior_ = coding.prior(fold.counts)
         self.module_ = stack_of(members, trained)
         self.n_iter_, self.validation_loss_ = trained.n_iter, trained.history
-        proba = np.full((len(codes), len(head.classes)), np.nan)
+        proba = np.full((len(codes), len(coding.classes)), np.nan)
         total, times = np.zeros_like(proba), np.zeros(len(codes))
         for member, logits in zip(members, trained.logits, strict=True):
             total[member.held_out] += self._posterior(torch.as_tensor(logits))
@@ -421,9 +421,9 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         proba[known] = total[known] / times[known, None]
         known_weight = None if weight is None else weight[known]
         self.temperature_ = fit_temperature(
-            proba[known], codes[known], known_weight, head.multilabel
+            proba[known], codes[known], known_weight, coding.multilabel
         )
-        proba[known] = with_temperature(proba[known], self.temperature_, head.multilabel)
+        proba[known] = with_temperature(proba[known], self.temperature_, coding.multilabel)
         self.oob_decision_function_ = np.full((n_samples, proba.shape[1]), np.nan)
         self.oob_decision_function_[rows] = proba
         self._held_out = rows, codes, weight
@@ -432,21 +432,21 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
 
     def _posterior(self, logits: torch.Tensor) -> NDArray[np.float64]:
         loss = self._criterion
-        return posterior_of(logits, self._head, loss.gamma, self.alpha_, loss.label_smoothing)
+        return posterior_of(logits, self._coding, loss.gamma, self.alpha_, loss.label_smoothing)
 
     @property
     def decision_(self) -> Decision:
         """The rule that `predict` follows now."""
         check_is_fitted(self, "module_")
         rows, codes, weight = self._held_out
-        head = self._head
+        coding = self._coding
         given: Any = self.alpha if self.class_weight is None else self.class_weight
         return decide(
             self.decision,
-            weights=head.alpha(given, self.class_count_),
+            weights=coding.alpha(given, self.class_count_),
             prior=self.class_prior_,
             held_out=(self.oob_decision_function_[rows], codes, weight),
-            labels=head.multilabel,
+            labels=coding.multilabel,
         )
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -467,7 +467,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         if self._encoder is not None:
             X = self._encoder.transform(X)
         blocks = [self._posterior(logits).mean(axis=0) for logits in logits_of(self.module_, X)]
-        return with_temperature(np.concatenate(blocks), self.temperature_, self._head.multilabel)
+        return with_temperature(np.concatenate(blocks), self.temperature_, self._coding.multilabel)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Natural logarithm of :meth:`predict_proba`.
@@ -498,7 +498,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
             shift of `decision_`; with costs, the negative expected ones.
         """
         check_is_fitted(self, "module_")
-        return self.decision_.scores(self.predict_proba(X), self._head.multilabel)
+        return self.decision_.scores(self.predict_proba(X), self._coding.multilabel)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Classes, or label indicators, as `decision` says.
@@ -513,4 +513,4 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
         """
         scores = self.decision_function(X)
-        return self._head.decode(scores)
+        return self._coding.decode(scores)

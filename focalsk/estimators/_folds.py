@@ -38,7 +38,7 @@ def assign_folds(
     folds : ndarray of shape (n_samples,)
         In [0, n_folds).
     """
-    shuffled = _scramble(keys ^ _scramble(np.uint64(seed) + _MIX))
+    shuffled = _scramble(keys ^ _scramble(np.array([seed], dtype=np.uint64)))
     order = np.lexsort((shuffled, strata))
     first = np.ones(len(order), dtype=bool)
     first[1:] = (np.diff(strata[order]) != 0) | (np.diff(shuffled[order]) != 0)

@@ -46,7 +46,7 @@ def stack_key(task: Task) -> str:
     These are the parameters that have no axis for the nets, the number of batches, the shape and
     type of a sample, and what the targets are.
     """
-    head, n_samples = task.fold.head, len(task.train.codes)
+    coding, n_samples = task.fold.coding, len(task.train.codes)
     params = task.estimator.get_params(deep=False)
     shared = {name: value for name, value in params.items() if name not in _PER_NET}
     changes_step = not _CHANGES_STEP.isdisjoint(params["optimizer_params"] or {})
@@ -59,7 +59,7 @@ def stack_key(task: Task) -> str:
     data = task.train.X
     shape = (n_batches, data.shape[1:], str(data.dtype), type(data))
     shared = {name: fingerprint(value) for name, value in shared.items()}
-    return joblib.hash((shared, shape, head.key))
+    return joblib.hash((shared, shape, coding.key))
 
 
 def fingerprint(value: Any) -> str:

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from focalsk.tables import Columns, Tidy, infer_columns, make_encoder
+from focalsk.tables import Columns, TableCleaner, infer_columns, make_encoder, plain_frame
 
 __all__ = ["InputEncoder", "NumberEncoder", "is_table"]
 
@@ -175,10 +175,12 @@ class TableEncoder:
 
     def fit(self, X: Any) -> TableEncoder:
         """Learn what the columns are."""
-        X = _as_pandas(X)
+        X = plain_frame(X)
         columns = infer_columns(X)
-        self.tidy_ = Tidy(numbers=columns.numeric, strings=[]).fit(X)
-        rest = Columns(categorical=columns.categorical, text=columns.text)
+        self.clean_ = TableCleaner(numbers=columns.numeric, readings=columns.readings).fit(X)
+        rest = Columns(
+            categorical=columns.categorical, text=columns.text, readings=columns.readings
+        )
         has_others = bool(rest.categorical or rest.text)
         self.others_ = make_encoder(rest).fit(X) if has_others else None
         self.columns_ = columns
@@ -186,15 +188,10 @@ class TableEncoder:
 
     def numbers(self, X: Any) -> NDArray[np.float64]:
         """Numeric columns (n_samples, n_numbers), dates among them; NaN is missing."""
-        tidied = self.tidy_.transform(_as_pandas(X))
-        return np.asarray(tidied[self.columns_.numeric], dtype=np.float64)
+        return np.asarray(self.clean_.transform(X), dtype=np.float64)
 
     def others(self, X: Any) -> NDArray[np.float64]:
         """Categories and texts as numbers (n_samples, n_columns)."""
         if self.others_ is None:
             return np.empty((len(X), 0))
-        return np.asarray(self.others_.transform(_as_pandas(X)), dtype=np.float64)
-
-
-def _as_pandas(X: Any) -> Any:
-    return X if hasattr(X, "iloc") else X.to_pandas()
+        return np.asarray(self.others_.transform(plain_frame(X)), dtype=np.float64)

@@ -62,7 +62,7 @@ class Member(Task):
         rows: Any = np.flatnonzero(chosen)
         if weight is not None:  # of mean 1 among those, so that nothing depends on the others
             weight = weight / weight[rows].mean()
-        return Subset(ArrayDataset(X, self.fold.head.targets(codes), weight), rows)
+        return Subset(ArrayDataset(X, self.fold.coding.targets(codes), weight), rows)
 
     def make_module(self) -> nn.Module:
         """The net as it starts; a FocalMLP begins with the class frequencies."""
@@ -75,9 +75,9 @@ class Member(Task):
 
     def _start(self) -> NDArray[np.float64]:
         """Logits of the class frequencies, smoothed a little."""
-        head, share = self.fold.head, self.fold.head.prior(self.fold.counts)
+        coding, share = self.fold.coding, self.fold.coding.prior(self.fold.counts)
         share = 0.99 * share + 0.01 / len(share)
-        if head.n_outputs == 1:
+        if coding.n_outputs == 1:
             return np.log(share[1:] / share[:1])
         if isinstance(self.criterion, SigmoidFocalLoss):
             return np.log(share / (1 - share))

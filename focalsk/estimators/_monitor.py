@@ -23,22 +23,22 @@ class Monitor:
     scoring : str or callable
         As `monitor` of FocalNetClassifier, other than 'loss'. A scorer by name whose positive
         class is 1, such as 'f1', sees 0 and 1 in place of two classes that do not have a 1.
-    head : TargetCoding
+    coding : TargetCoding
         What the codes of the samples mean.
     samples : Samples
         The held-out ones.
     """
 
-    def __init__(self, scoring: Any, head: TargetCoding, samples: Samples) -> None:
+    def __init__(self, scoring: Any, coding: TargetCoding, samples: Samples) -> None:
         self.scoring = scoring
         self.score = get_scorer(scoring)
-        self.head = head
+        self.coding = coding
         self.samples = samples
-        two = not head.multilabel and len(head.classes) == 2
-        self.coded = two and isinstance(scoring, str) and 1 not in head.classes.tolist()
-        classes = np.arange(2) if self.coded else head.classes
-        self.target_coding = dataclasses.replace(head, classes=classes)
-        self.y = samples.codes if head.multilabel else classes[samples.codes]
+        two = not coding.multilabel and len(coding.classes) == 2
+        self.coded = two and isinstance(scoring, str) and 1 not in coding.classes.tolist()
+        classes = np.arange(2) if self.coded else coding.classes
+        self.target_coding = dataclasses.replace(coding, classes=classes)
+        self.y = samples.codes if coding.multilabel else classes[samples.codes]
 
     def __call__(self, estimator: Any) -> float:
         """The score of a fitted estimator.
@@ -50,7 +50,7 @@ class Monitor:
         """
         if self.coded:
             estimator = copy.copy(estimator)
-            estimator._head, estimator.classes_ = self.target_coding, self.target_coding.classes
+            estimator._coding, estimator.classes_ = self.target_coding, self.target_coding.classes
         weight = self.samples.weight
         kwargs = {} if weight is None else {"sample_weight": weight}
         try:
@@ -76,10 +76,10 @@ class Monitor:
             raise ValueError(self._said(f"gives {score} for the held-out samples."))
 
     def _absent(self) -> list[Any]:
-        if self.head.multilabel:
+        if self.coding.multilabel:
             return []
-        absent = np.setdiff1d(np.arange(len(self.head.classes)), self.samples.codes)
-        return self.head.classes[absent].tolist()
+        absent = np.setdiff1d(np.arange(len(self.coding.classes)), self.samples.codes)
+        return self.coding.classes[absent].tolist()
 
     def _said(self, what: str) -> str:
         absent = self._absent()

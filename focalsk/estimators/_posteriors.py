@@ -18,13 +18,13 @@ _BOUNDS, _PENALTY = (-0.7, 1.1), 2e-3  # of the log temperature
 
 
 def posterior_of(
-    logits: torch.Tensor, head: TargetCoding, gamma: Any, alpha: Any, label_smoothing: float
+    logits: torch.Tensor, coding: TargetCoding, gamma: Any, alpha: Any, label_smoothing: float
 ) -> NDArray[np.float64]:
     """Posterior (..., K) of the data behind the logits (..., C) of nets."""
     loss = gamma, alpha, "posterior", label_smoothing
-    p = head.probabilities(logits.double(), *loss).numpy()
+    p = coding.probabilities(logits.double(), *loss).numpy()
     p = p.clip(_LEAST, 1 - _LEAST)
-    return p if head.multilabel else p / p.sum(axis=-1, keepdims=True)
+    return p if coding.multilabel else p / p.sum(axis=-1, keepdims=True)
 
 
 def fit_temperature(

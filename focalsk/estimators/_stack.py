@@ -55,7 +55,7 @@ class Fold:
     """The samples of one training set as `fit` would read them."""
 
     reader: FocalNetClassifier  # knows n_features_in_ and feature_names_in_
-    head: TargetCoding
+    coding: TargetCoding
     samples: Samples
     counts: NDArray[np.float64]
     parts: dict[Any, tuple[Samples, Samples]] = field(default_factory=dict)
@@ -63,13 +63,13 @@ class Fold:
     @classmethod
     def of(cls, reader: FocalNetClassifier, X: Any, y: Any, sample_weight: Any = None) -> Fold:
         """Read samples with an unfitted classifier, which is changed."""
-        head, samples = read_samples(reader, X, y, sample_weight)
-        return cls(reader, head, samples, head.count(samples.codes, samples.weight))
+        coding, samples = read_samples(reader, X, y, sample_weight)
+        return cls(reader, coding, samples, coding.count(samples.codes, samples.weight))
 
     def split(self, fraction: float, seed: int) -> tuple[Samples, Samples]:
         """Training and validation samples for early stopping, made once."""
         if (fraction, seed) not in self.parts:
-            self.parts[fraction, seed] = self.head.split(self.samples, fraction, seed)
+            self.parts[fraction, seed] = self.coding.split(self.samples, fraction, seed)
         return self.parts[fraction, seed]
 
 
@@ -93,7 +93,7 @@ class Task:
         self.estimator = estimator
         self.fold = fold
         self.seed = seed
-        self.alpha, self.criterion = make_criterion(estimator, fold.head, fold.counts)
+        self.alpha, self.criterion = make_criterion(estimator, fold.coding, fold.counts)
         self.train = self.valid = fold.samples
         self.split()
         self._module_params()  # refuses what would be refused alone
@@ -110,8 +110,8 @@ class Task:
 
     def datasets(self) -> tuple[Any, Any]:
         """What the net trains on and, with early stopping, what it is validated with."""
-        head = self.fold.head
-        return head.dataset(self.train), head.dataset(self.valid)
+        coding = self.fold.coding
+        return coding.dataset(self.train), coding.dataset(self.valid)
 
     def make_module(self) -> nn.Module:
         """The net as it would start alone."""
@@ -123,7 +123,7 @@ class Task:
             return module(**{name.removeprefix("module__"): v for name, v in params.items()})
 
     def _module_params(self) -> dict[str, Any]:
-        return module_params(self.estimator, self.train.X.shape[1], self.fold.head.n_outputs)
+        return module_params(self.estimator, self.train.X.shape[1], self.fold.coding.n_outputs)
 
 
 class Stack:
@@ -157,7 +157,7 @@ class Stack:
         stacked = StackedMLP if isinstance(nets[0], FocalMLP) else VmapStack
         self.module = stacked(nets, len(streams)).to(device)
         criteria = [task.criterion for task in self.tasks]
-        loss = stack_losses(criteria, len(streams), first.fold.head.n_outputs, dtype)
+        loss = stack_losses(criteria, len(streams), first.fold.coding.n_outputs, dtype)
         rates: Any = [(task.estimator.lr, task.estimator.weight_decay) for task in self.tasks]
         if len(set(rates)) == 1:
             rates = None
@@ -213,7 +213,7 @@ class Stack:
             return lambda net: -np.asarray(net.history[-1]["valid_loss"])
 
         monitors = [
-            Monitor(monitor, stream[0].fold.head, stream[0].valid) for stream in self.streams
+            Monitor(monitor, stream[0].fold.coding, stream[0].valid) for stream in self.streams
         ]
 
         def scores(net: FocalNet) -> list[float]:
@@ -343,8 +343,8 @@ def _as_fitted(task: Task, net: Any) -> FocalNetClassifier:
     fitted = copy.copy(task.estimator)
     fitted.n_features_in_ = task.fold.reader.n_features_in_
     # Without feature_names_in_: these classifiers are asked about validated arrays.
-    fitted._head = task.fold.head
-    fitted.classes_ = task.fold.head.classes
+    fitted._coding = task.fold.coding
+    fitted.classes_ = task.fold.coding.classes
     fitted.class_count_ = task.fold.counts
     fitted.alpha_, fitted.gamma_ = task.alpha, as_gamma(task.criterion)
     fitted._smoothing = task.criterion.label_smoothing

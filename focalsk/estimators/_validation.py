@@ -139,8 +139,8 @@ def read_samples(
     ``n_features_in_`` and ``feature_names_in_`` are set, with `reset`.
     """
     X, y = check_X_y(estimator, X, y, reset)
-    head = TargetCoding.of(y, estimator.output)
-    samples = weigh(X, head.encode(y), sample_weight)
+    coding = TargetCoding.of(y, estimator.output)
+    samples = weigh(X, coding.encode(y), sample_weight)
     if samples.weight is not None:
         weight = samples.weight
         with np.errstate(over="ignore"):
@@ -148,5 +148,5 @@ def read_samples(
         if overflows:
             weight = weight / weight.max()
         samples = samples._replace(weight=weight / weight.mean())
-    head.check_several(samples.codes, estimator)
-    return head, samples
+    coding.check_several(samples.codes, estimator)
+    return coding, samples

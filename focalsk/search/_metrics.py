@@ -44,10 +44,10 @@ class Truth:
         return bool((np.bincount(self.codes, self.weight, len(self.classes)) > 0).all())
 
 
-def read_truth(y: Any, head: TargetCoding, params: dict[str, Any]) -> Truth | None:
+def read_truth(y: Any, coding: TargetCoding, params: dict[str, Any]) -> Truth | None:
     """Targets and weights that are as ordinary as the metrics below need them; else None."""
-    y, classes = np.asarray(y), head.classes
-    if head.multilabel or y.ndim != 1 or not _are_plain(classes) or not _are_plain(y):
+    y, classes = np.asarray(y), coding.classes
+    if coding.multilabel or y.ndim != 1 or not _are_plain(classes) or not _are_plain(y):
         return None
     if len(classes) < 2 or len(y) < 4 * len(classes):  # scikit-learn warns of many classes
         return None
@@ -83,7 +83,7 @@ class Answers:
     """What K nets of a stream say of samples; each kind is computed once."""
 
     def __init__(self, fitted: FittedStream, wanted: Sequence[int], X: Any) -> None:
-        self.head = fitted.tasks[0].fold.head
+        self.coding = fitted.tasks[0].fold.coding
         self._classifiers = [fitted.classifier(k) for k in wanted]
         self._logits = fitted.logits(X)[list(wanted)]
 
@@ -93,7 +93,7 @@ class Answers:
         pairs = zip(self._classifiers, self._logits, strict=True)
         return np.stack(
             [
-                self.head.scores(logits, c.gamma_, c.alpha_, c._smoothing).numpy()
+                self.coding.scores(logits, c.gamma_, c.alpha_, c._smoothing).numpy()
                 for c, logits in pairs
             ]
         )
@@ -102,7 +102,7 @@ class Answers:
     def probabilities(self) -> list[NDArray[Any]]:
         """Probabilities (n, C) of each net, in memory as the net alone would give them."""
         return [
-            self.head.probabilities(logits, c.gamma_, c.alpha_, c.proba, c._smoothing).numpy()
+            self.coding.probabilities(logits, c.gamma_, c.alpha_, c.proba, c._smoothing).numpy()
             for c, logits in zip(self._classifiers, self._logits, strict=True)
         ]
 

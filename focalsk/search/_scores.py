@@ -82,7 +82,7 @@ def score_stream(
     each = {"": scorers} if named is None else named
     # Of routed parameters, each of several scorers takes its own.
     routed = named is not None and params and get_config()["enable_metadata_routing"]
-    truth = None if routed else read_truth(y, fitted.tasks[0].fold.head, params)
+    truth = None if routed else read_truth(y, fitted.tasks[0].fold.coding, params)
     known: dict[str, dict[int, float]] = {name: {} for name in each}
     if truth is not None:
         rows = max(1, _BLOCK_VALUES // max(1, len(truth.codes) * len(truth.classes)))

@@ -4,6 +4,7 @@ import sys
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from _synthetic import METHODS, make_comparison
 from hypothesis import given
@@ -191,7 +192,8 @@ def test_names_of_all_methods_lie_apart():
 def test_trade_off_shows_tuned_decisions_where_there_are_any(binary):
     tuned = drawn(binary, "trade-off")
     plain = drawn(make_comparison({"smote": (1.0, 1.0)}, tuned=False), "trade-off")
-    means = binary.results_.groupby(["method", "metric"])["value"].mean().unstack()
+    names = ("ece", "balanced_accuracy", "balanced_accuracy_tuned")
+    means = pd.DataFrame({name: binary.summary(name)["mean"] for name in names})
     singles = [line for line in tuned.lines if len(line.get_xdata()) == 1]
     points = {(line.get_xdata()[0], line.get_ydata()[0]) for line in singles}
     for method in METHODS:

@@ -49,7 +49,8 @@ def test_every_neural_method_has_the_same_network():
     families = {METHODS[name].family for name in neural}
     assert families == {"loss", "decision", "resampling"}
     for name in set(methods) - set(neural):
-        assert METHODS[name].family in ("ensemble", "boosting")
+        family = METHODS[name.removesuffix("-corrected")].family
+        assert family in ("ensemble", "boosting")
     for nets in neural.values():
         for net in nets:
             params = net.get_params()
@@ -127,6 +128,20 @@ def test_every_method_fits_a_mixed_frame(mixed, name):
     proba = method.predict_proba(X)
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
     assert set(method.predict(X)) <= {0, 1}
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name.endswith("-corrected")])
+def test_corrected_methods_keep_decisions_and_regain_the_prior(mixed, name):
+    X, y = mixed
+    plain, corrected = (
+        make_methods([each], context(X))[each].fit(X, y)
+        for each in (name.removesuffix("-corrected"), name)
+    )
+    assert (corrected.predict(X) == plain.predict(X)).all()
+    np.testing.assert_allclose(corrected.train_prior_, [0.5, 0.5])
+    np.testing.assert_allclose(corrected.target_prior_, [1 - y.mean(), y.mean()])
+    given, wanted = plain.predict_proba(X)[:, 1].mean(), corrected.predict_proba(X)[:, 1].mean()
+    assert abs(wanted - y.mean()) < abs(given - y.mean())
 
 
 def test_preprocessor_of_ones_own_takes_the_place():

@@ -19,6 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
 from focalsk.comparison import METRICS, expected_calibration_error
+from focalsk.comparison._metrics import scorer_for
 
 CV = StratifiedKFold(3, shuffle=True, random_state=0)
 
@@ -161,3 +162,19 @@ def test_calibration_error_of_an_absent_class_needs_the_classes():
 def test_number_of_bins_must_be_positive():
     with pytest.raises(ValueError, match="n_bins must be at least 1"):
         expected_calibration_error([0, 1], [0.1, 0.9], n_bins=0)
+
+
+@pytest.mark.parametrize("labels", [(0, 1), (-1, 1), (1, 2), ("no", "yes"), (False, True)])
+@pytest.mark.parametrize("name", METRICS)
+def test_searches_maximise_the_metric_whatever_the_labels(name, labels):
+    X, y = make_classification(200, weights=[0.8], random_state=0)
+    expected = LogisticRegression().fit(X, y)
+    y_named = np.array(labels)[y]
+    classes = np.unique(y_named)
+    model = LogisticRegression().fit(X, y_named)
+    scorer = scorer_for(name, classes)
+    scorer = get_scorer(scorer) if isinstance(scorer, str) else scorer
+    metric = METRICS[name]
+    score = metric.score(y, expected.predict(X), expected.predict_proba(X), np.array([0, 1]))
+    sign = 1 if metric.greater_is_better else -1
+    assert sign * scorer(model, X, y_named) == pytest.approx(score)

@@ -33,17 +33,17 @@ LABELS = np.array([[0, 1, 1], [1, 0, 0], [1, 1, 1], [0, 0, 1]])
         (LABELS, "softmax", SigmoidFocalLoss, 3),
     ],
 )
-def test_criterion_and_width_of_each_head(y, output, kind, n_outputs):
-    head = TargetCoding.of(np.array(y), output)
-    assert head.n_outputs == n_outputs
-    counts = head.count(head.encode(np.array(y)), None)
-    alpha, criterion = make_criterion(FocalNetClassifier(gamma=1.5, alpha="sqrt"), head, counts)
+def test_criterion_and_width_of_each_coding(y, output, kind, n_outputs):
+    coding = TargetCoding.of(np.array(y), output)
+    assert coding.n_outputs == n_outputs
+    counts = coding.count(coding.encode(np.array(y)), None)
+    alpha, criterion = make_criterion(FocalNetClassifier(gamma=1.5, alpha="sqrt"), coding, counts)
     assert type(criterion) is kind
     assert criterion.gamma == 1.5
     assert criterion.alpha.numel() == alpha.size
     net = make_net(FocalNetClassifier(), X, n_outputs, criterion)
     assert net.forward(X).shape == (12, n_outputs)
-    targets = torch.as_tensor(head.targets(head.encode(np.array(y))))
+    targets = torch.as_tensor(coding.targets(coding.encode(np.array(y))))
     assert criterion(net.forward(X[: len(targets)]), targets) > 0
 
 

@@ -1,4 +1,4 @@
-"""The head: coding of targets, counts, class weights, splits, and scores back to targets."""
+"""The coding: coding of targets, counts, class weights, splits, and scores back to targets."""
 
 import numpy as np
 import pytest
@@ -22,46 +22,46 @@ heads = pytest.mark.parametrize(("y", "output", "n_outputs"), HEADS.values(), id
 
 @heads
 def test_decoded_codes_are_the_targets(y, output, n_outputs):
-    head = TargetCoding.of(y, output)
-    assert head.n_outputs == n_outputs
-    codes = head.encode(y)
+    coding = TargetCoding.of(y, output)
+    assert coding.n_outputs == n_outputs
+    codes = coding.encode(y)
     assert len(codes) == len(y)
-    if head.multilabel:
+    if coding.multilabel:
         scores = codes * 2 - 1
-    elif len(head.classes) == 2:
+    elif len(coding.classes) == 2:
         scores = codes * 2.0 - 1
     else:
-        scores = np.eye(len(head.classes))[codes]
-    decoded = head.decode(scores)
+        scores = np.eye(len(coding.classes))[codes]
+    decoded = coding.decode(scores)
     assert_array_equal(decoded, y)
     assert decoded.dtype == y.dtype
 
 
 @heads
 def test_scores_and_probabilities_agree(y, output, n_outputs):
-    head = TargetCoding.of(y, output)
+    coding = TargetCoding.of(y, output)
     logits = torch.randn(20, n_outputs, generator=torch.Generator().manual_seed(0)).double()
-    p = head.probabilities(logits, 2.0, None, "posterior").numpy()
-    decided = head.decode(head.scores(logits, 2.0).numpy())
-    expected = (p > 0.5) if head.multilabel else head.classes[p.argmax(axis=1)]
+    p = coding.probabilities(logits, 2.0, None, "posterior").numpy()
+    decided = coding.decode(coding.scores(logits, 2.0).numpy())
+    expected = (p > 0.5) if coding.multilabel else coding.classes[p.argmax(axis=1)]
     assert_array_equal(decided, expected)
-    assert p.shape == (20, len(head.classes))
+    assert p.shape == (20, len(coding.classes))
 
 
 @heads
 def test_probabilities_in_front_axes(y, output, n_outputs):
-    head = TargetCoding.of(y, output)
+    coding = TargetCoding.of(y, output)
     logits = torch.randn(2, 5, n_outputs, generator=torch.Generator().manual_seed(0))
-    whole = head.probabilities(logits, 2.0, None, "weighted")
-    alone = [head.probabilities(part, 2.0, None, "weighted") for part in logits]
+    whole = coding.probabilities(logits, 2.0, None, "weighted")
+    alone = [coding.probabilities(part, 2.0, None, "weighted") for part in logits]
     torch.testing.assert_close(whole, torch.stack(alone))
 
 
 @pytest.mark.parametrize("proba", ["posterior", "weighted"])
 def test_far_from_every_class_is_still_a_distribution(proba):
-    head = TargetCoding.of(NAMES, "sigmoid")
+    coding = TargetCoding.of(NAMES, "sigmoid")
     logits = torch.tensor([[-900.0, -901.0, -902.0], [900.0, 901.0, 902.0]])
-    p = head.probabilities(logits, 2.0, np.array([1.0, 2.0, 3.0]), proba)
+    p = coding.probabilities(logits, 2.0, np.array([1.0, 2.0, 3.0]), proba)
     assert_allclose(p.sum(dim=1), 1, rtol=1e-6)
     assert p[0].argmax() == 0
 
@@ -75,21 +75,21 @@ def test_class_of_weight_zero_has_no_posterior():
 
 
 def test_sparse_indicators():
-    head = TargetCoding.of(sparse.csr_matrix(LABELS), "softmax")
-    assert head.multilabel
-    assert_array_equal(head.encode(sparse.csr_matrix(LABELS)), LABELS)
+    coding = TargetCoding.of(sparse.csr_matrix(LABELS), "softmax")
+    assert coding.multilabel
+    assert_array_equal(coding.encode(sparse.csr_matrix(LABELS)), LABELS)
 
 
 def test_classes_beyond_those_of_y():
-    head = TargetCoding.of(NAMES, "softmax", classes=["d", "c", "b", "a"])
-    assert head.classes.tolist() == ["a", "b", "c", "d"]
-    assert_array_equal(head.encode(NAMES), [1, 0, 2, 0, 1, 0])
-    assert_array_equal(head.count(head.encode(NAMES), None), [3, 2, 1, 0])
+    coding = TargetCoding.of(NAMES, "softmax", classes=["d", "c", "b", "a"])
+    assert coding.classes.tolist() == ["a", "b", "c", "d"]
+    assert_array_equal(coding.encode(NAMES), [1, 0, 2, 0, 1, 0])
+    assert_array_equal(coding.count(coding.encode(NAMES), None), [3, 2, 1, 0])
 
 
 def test_counts_are_summed_weights():
-    head, weight = TargetCoding.of(NAMES, "softmax"), np.arange(6.0)
-    assert_array_equal(head.count(head.encode(NAMES), weight), [9, 4, 2])
+    coding, weight = TargetCoding.of(NAMES, "softmax"), np.arange(6.0)
+    assert_array_equal(coding.count(coding.encode(NAMES), weight), [9, 4, 2])
     labels = TargetCoding.of(LABELS, "softmax")
     weight = np.array([1.0, 2.0, 3.0, 4.0])
     assert_array_equal(labels.count(LABELS, weight), [[5, 6, 2], [5, 4, 8]])
@@ -97,17 +97,17 @@ def test_counts_are_summed_weights():
 
 
 def test_one_logit_wants_a_column_and_weights_of_both_outcomes():
-    head = TargetCoding.of(np.array([3, 7, 7]), "sigmoid")
-    assert_array_equal(head.targets(np.array([0, 1, 1])), [[0], [1], [1]])
-    assert_array_equal(head.loss(0.0, np.array([0.25, 0.75])).alpha, [[0.25], [0.75]])
-    assert head.loss(0.0, None).alpha is None
+    coding = TargetCoding.of(np.array([3, 7, 7]), "sigmoid")
+    assert_array_equal(coding.targets(np.array([0, 1, 1])), [[0], [1], [1]])
+    assert_array_equal(coding.loss(0.0, np.array([0.25, 0.75])).alpha, [[0.25], [0.75]])
+    assert coding.loss(0.0, None).alpha is None
 
 
 def test_labels_are_balanced_one_by_one():
-    head = TargetCoding.of(LABELS, "softmax")
-    counts = head.count(LABELS, None)
-    assert_allclose(head.alpha("balanced", counts), 4 / 2 / counts)
-    assert head.alpha(None, counts) is None
+    coding = TargetCoding.of(LABELS, "softmax")
+    counts = coding.count(LABELS, None)
+    assert_allclose(coding.alpha("balanced", counts), 4 / 2 / counts)
+    assert coding.alpha(None, counts) is None
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.3, 0.99])

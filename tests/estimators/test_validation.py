@@ -53,8 +53,8 @@ def test_samples_are_not_copied():
 
 
 def test_classes_are_coded():
-    head, samples = read_samples(make(), X, Y)
-    assert head.classes.tolist() == ["a", "b", "c"]
+    coding, samples = read_samples(make(), X, Y)
+    assert coding.classes.tolist() == ["a", "b", "c"]
     assert samples.codes.tolist() == [1, 0, 1, 2, 0, 1]
     assert samples.weight is None
 
@@ -135,6 +135,6 @@ def test_one_class_is_not_enough():
 
 
 def test_labels_of_one_kind_are_enough():
-    head, samples = read_samples(make(), X, np.tile([1, 0], (6, 1)))
-    assert head.multilabel
+    coding, samples = read_samples(make(), X, np.tile([1, 0], (6, 1)))
+    assert coding.multilabel
     assert_array_equal(samples.codes, np.tile([1.0, 0.0], (6, 1)))

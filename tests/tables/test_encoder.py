@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from focalsk.tables import (
     Columns,
-    Tidy,
+    TableCleaner,
     describe,
     infer_columns,
     make_cleaner,
@@ -113,13 +113,13 @@ def test_encoder_is_copied_hashed_and_printed_by_value(awkward, text):
     assert joblib.hash(encoder) == joblib.hash(clone(encoder)) == joblib.hash(again)
     import sklearn.compose
     import sklearn.decomposition
-    import sklearn.feature_extraction.text
     import sklearn.impute
     import sklearn.pipeline
     import sklearn.preprocessing
+    import skrub
 
     parts = ["compose", "decomposition", "impute", "pipeline", "preprocessing"]
-    names = {"Tidy": Tidy, **vars(sklearn.feature_extraction.text)}
+    names = {"TableCleaner": TableCleaner, **vars(skrub)}
     for part in parts:
         names |= vars(getattr(sklearn, part))
     evaluated = eval(encoder.__repr__(N_CHAR_MAX=10**6), names)
@@ -148,6 +148,7 @@ def test_many_categories_take_few_columns():
     assert make_encoder(infer_columns(X)).fit_transform(X).shape == (600, 50)
 
 
+@pytest.mark.filterwarnings("ignore:The matrix shape")  # skrub says that they are small
 @pytest.mark.parametrize(
     "words", [["a b c", "a b d", "c b a e"], ["é è à " + "x" * i for i in range(9)]]
 )
@@ -160,7 +161,13 @@ def test_small_vocabularies_make_finite_numbers(words):
 
 def test_categories_are_the_same_with_and_without_a_fraction():
     X = pd.DataFrame({"c": pd.Series([1, 2, 1.0, "1", None], dtype=object)})
-    assert Tidy(strings=["c"]).fit_transform(X)["c"].tolist() == ["1", "2", "1", "1", "missing"]
+    assert TableCleaner(strings=["c"]).fit_transform(X)["c"].tolist() == [
+        "1",
+        "2",
+        "1",
+        "1",
+        "missing",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -168,17 +175,17 @@ def test_categories_are_the_same_with_and_without_a_fraction():
     [(["x", 2], "must hold numbers. Got 'x'"), ([np.inf, 1], "infinite")],
 )
 def test_numbers_in_prediction_must_be_numbers(values, message):
-    tidy = Tidy(numbers=["a"]).fit(pd.DataFrame({"a": [1, 2]}))
+    tidy = TableCleaner(numbers=["a"]).fit(pd.DataFrame({"a": [1, 2]}))
     with pytest.raises(ValueError, match=message):
         tidy.transform(pd.DataFrame({"a": values}))
     with pytest.raises(ValueError, match="lacks the columns 'a'"):
         tidy.transform(pd.DataFrame({"b": values}))
-    with pytest.raises(TypeError, match="must be a pandas DataFrame"):
+    with pytest.raises(TypeError, match="DataFrame of pandas or polars"):
         tidy.transform(np.ones((2, 1)))
 
 
 def test_numbers_are_filled_with_the_medians_of_fit():
-    tidy = Tidy(numbers=["a"], impute=True).fit(pd.DataFrame({"a": [1, 2, 9]}))
+    tidy = TableCleaner(numbers=["a"], impute=True).fit(pd.DataFrame({"a": [1, 2, 9]}))
     assert tidy.transform(pd.DataFrame({"a": [None, 5]}))["a"].tolist() == [2, 5]
     assert tidy.get_feature_names_out().tolist() == ["a"]
 
@@ -211,5 +218,7 @@ def test_table_is_described():
     assert facts == [
         "x.csv: 40 rows; columns: 2 numeric, 1 text",
         "Classes: 1: 30 (75.0%), not 1: 10 (25.0%)",
+        "Numeric: a, b",
+        "Text: t",
         "Columns left out: id (row numbers)",
     ]

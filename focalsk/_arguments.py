@@ -1,0 +1,64 @@
+"""What the commands' arguments have in common: numbers, pairs, and what a user says of a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+__all__ = ["Parser", "add_reading", "at_least", "complain", "pair", "reading_of"]
+
+
+def complain(error: Exception | str) -> int:
+    message = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        message = f"{error.strerror}{where}"
+    print(f"focalsk: error: {message}", file=sys.stderr)
+    return 2
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.exit(complain(f"{message} (see {self.prog} --help)"))
+
+
+def at_least(low: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if number < low:
+            raise argparse.ArgumentTypeError(f"must be an integer of at least {low}, not {text!r}")
+        return number
+
+    return parse
+
+
+def add_reading(parser: Any) -> None:
+    add = parser.add_argument
+    add("--decimal", choices=[".", ","], help="decimal mark, where the table does not tell")
+    add("--thousands", metavar="MARK", help="what separates thousands")
+    add("--date-format", metavar="FORMAT", help="of dates: %%d/%%m/%%Y, say")
+    add(
+        "--missing",
+        action="append",
+        default=[],
+        metavar="CELL",
+        help="what stands for a missing value besides empty cells: NA or -999, say (repeatable)",
+    )
+
+
+def pair(text: str) -> tuple[str, str]:
+    name, equals, kind = text.rpartition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"must be COLUMN=KIND, not {text!r}")
+    return name, kind
+
+
+def reading_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What the user says of the table, as Python's functions take it."""
+    names = ("decimal", "thousands", "date_format", "missing")
+    return {name: getattr(args, name) for name in names if getattr(args, name)}
