@@ -298,8 +298,9 @@ def _load(path: Path) -> FoldPrediction | None:
         damage = error
     aside = path.with_name(f"{path.name}.damaged")
     os.replace(path, aside)
+    reason = f"{type(damage).__name__}: {damage}".removesuffix(": ")
     warnings.warn(
-        f"{path} cannot be read ({type(damage).__name__}: {damage}). It is renamed to "
+        f"{path} cannot be read ({reason}). It is renamed to "
         f"{aside.name}, and that fold is trained again.",
         stacklevel=2,
     )
