@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 from sklearn.datasets import make_classification
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -11,9 +12,10 @@ BLOCKS = [block for block in re.findall(r"```python\n(.*?)```", README, re.S) if
 
 def test_blocks_run():
     X, y = make_classification(200, weights=[0.8], random_state=0)
-    names = {"X": X, "y": y, "X_new": X[:5]}
+    frame = pd.DataFrame(X)
+    names = {"X": X, "y": y, "X_new": X[:5], "frame": frame, "frame_new": frame[:5]}
     for block in BLOCKS:
         exec(compile(block, "README.md", "exec"), names)
     assert names["GridSearchCV"].__name__ == "FocalGridSearchCV"
     assert names["search"].predict_proba(X[:5]).shape == (5, 2)
-    assert names["search"].stacks_ == [{"n_nets": 75, "n_streams": 5, "trained": "stacked"}]
+    assert names["search"].stacks_ == [{"n_nets": 50, "n_streams": 5, "trained": "stacked"}]
