@@ -208,8 +208,8 @@ def scorer_for(metric: str, classes: ArrayLike) -> Any:
     >>> from focalsk.comparison._metrics import scorer_for
     >>> scorer_for("average_precision", [0, 1])
     'average_precision'
-    >>> scorer_for("g_mean", ["no", "yes"])  # doctest: +ELLIPSIS
-    make_scorer(...)
+    >>> scorer_for("g_mean", ["no", "yes"])
+    make_scorer(geometric_mean_score, response_method='predict', pos_label=yes)
     """
     labels = np.asarray(classes).tolist()
     base = metric.removesuffix("_tuned")
