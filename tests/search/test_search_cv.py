@@ -171,6 +171,7 @@ def test_jobs_fit_alone_what_no_stack_takes():
     assert_array_equal(scores(one), scores(two))
 
 
+@pytest.mark.slow
 def test_dask_changes_nothing(reference):
     cluster = LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
