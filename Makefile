@@ -16,10 +16,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format check data bench clean
+.PHONY: help demo test test-slow lint format check data bench clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 # torch first and by itself, at its pinned version: left to a range, pip would look for the newest.
 # Then setuptools is there to build with, and the build needs no environment of its own.
@@ -35,8 +35,11 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Train, compare and plot on real imbalanced data
 	$(BIN)/python examples/demo.py
 
-test: $(READY) ## Run the tests and doctests, and show the coverage
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term $(PYTEST_ARGS)
+test: $(READY) ## Run the tests and doctests but the slow ones, and show the coverage
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term $(PYTEST_ARGS)
+
+test-slow: $(READY) ## Run the tests that take more than ten seconds each
+	$(BIN)/python -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
@@ -47,7 +50,7 @@ format: $(READY) ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-check: lint test ## Lint, then test
+check: lint test test-slow ## Lint, then run all tests
 
 # Debian's package is unpacked into .venv, which takes no rights; one in /usr is found as well.
 FASHION := dataset-fashion-mnist

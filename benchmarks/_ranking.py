@@ -10,15 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from _ranks import RankTest, plot_critical_difference, rank_over_datasets, win_tie_loss
 
-from focalsk.comparison import ARMS, METRICS
-from focalsk.comparison._displays import plot_critical_difference
-from focalsk.comparison._statistics import (
-    RankTest,
-    corrected_ttest,
-    rank_over_datasets,
-    win_tie_loss,
-)
+from focalsk.comparison import METHODS, METRICS, corrected_ttest
 
 SHOWN = {
     "average_precision": "AP",
@@ -49,7 +43,7 @@ def means(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     counts = results.groupby(["data", "method"], sort=False).size().unstack(fill_value=0)
     whole = counts.eq(counts.max(axis=1), axis=0)
     # A method for two classes only takes no part; one that failed on a set ranks last there.
-    taking_part = [name for name in table if name not in ARMS or not ARMS[name].binary_only]
+    taking_part = [name for name in table if name not in METHODS or not METHODS[name].binary_only]
     return table.where(whole)[taking_part]
 
 
@@ -86,12 +80,12 @@ def versus(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     scores = means(results, metric)
     rivals = [name for name in RIVALS if name in scores]
     p_values = pd.DataFrame(index=scores.index, columns=rivals, dtype=float)
-    test_share = 1 / results["fold"].max()  # n_test / n_train
+    test_train_ratio = 1 / results["fold"].max()  # n_test / n_train
     for data, group in results.groupby("data"):
         folds = group.pivot(index=["repeat", "fold"], columns="method", values=metric)
         for name in folds.columns.intersection(rivals):
             gains = (folds[FOCAL] - folds[name]).dropna()
-            p_values.loc[data, name] = corrected_ttest(gains, test_share)
+            p_values.loc[data, name] = corrected_ttest(gains, test_train_ratio)
     counts = win_tie_loss(
         scores[[FOCAL, *rivals]],
         FOCAL,

@@ -20,9 +20,9 @@ import _common as common
 import _datasets as datasets
 import _rivals as rivals
 import pandas as pd
+from _ranks import rank_over_datasets, win_tie_loss
 
 from focalsk.comparison import METRICS
-from focalsk.comparison._statistics import rank_over_datasets, win_tie_loss
 
 SEED = 0
 QUICK = {"sets": ["pima", "glass"], "repeats": 1, "max_rows": 400}

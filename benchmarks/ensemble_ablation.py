@@ -16,10 +16,10 @@ import _common as common
 import _rivals as rivals
 import ensemble as comparison
 import pandas as pd
+from _ranks import win_tie_loss
 
 import focalsk
 from focalsk.comparison import METRICS
-from focalsk.comparison._statistics import win_tie_loss
 
 DEFAULT = rivals.ENSEMBLE
 TOLERANCE = 5e-4  # smaller differences are neither won nor lost

@@ -203,13 +203,13 @@ def _fit(args: argparse.Namespace) -> None:
     import numpy as np
 
     import focalsk
-    from focalsk.comparison import ARMS, make_arms, make_kit
+    from focalsk.comparison import METHODS, make_context, make_methods
 
-    if args.method not in ARMS:
-        raise ValueError(f"No method {args.method!r}. There are: {', '.join(ARMS)}.")
+    if args.method not in METHODS:
+        raise ValueError(f"No method {args.method!r}. There are: {', '.join(METHODS)}.")
     print(*facts, sep="\n", flush=True)
     classes, counts = np.unique(y, return_counts=True)
-    kit = make_kit(
+    context = make_context(
         X,
         n_classes=len(classes),
         estimator=_network(args),
@@ -219,9 +219,10 @@ def _fit(args: argparse.Namespace) -> None:
         columns=columns,
         classes=classes,
     )
-    kit = replace(kit, n_inner=_inner_folds(classes, counts, kit.n_inner, args.quiet))
+    n_inner = _inner_folds(classes, counts, context.n_inner, args.quiet)
+    context = replace(context, n_inner=n_inner)
     start = perf_counter()
-    estimator = make_arms([args.method], kit)[args.method]
+    estimator = make_methods([args.method], context)[args.method]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(X, y)

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import RepeatedStratifiedKFold, check_cv
@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d, indexable
 
 from focalsk.comparison._folds import Split, run
-from focalsk.comparison._methods import Kit, Methods, make_arms
+from focalsk.comparison._methods import MethodContext, Methods, make_methods
 from focalsk.comparison._metrics import METRICS, scorer_for
 from focalsk.comparison._results import Comparison
 from focalsk.estimators import FocalNetClassifier
@@ -62,11 +62,12 @@ def compare_resampling(
         The network of every neural method; None for the library's defaults. Its loss is set by
         each method.
     methods : 'default', 'quick', iterable or dict, default='default'
-        Names of ``focalsk.comparison.ARMS`` ('default' is all, 'quick' some), or pairs of a name
+        Names of ``focalsk.comparison.METHODS`` ('default' is all, 'quick' some), or pairs of a name
         and a classifier, a sampler of imbalanced-learn's, or a pair of either and a grid that is
         searched within the training fold. Steps are named 'preprocess', 'sampler' and
         'classifier': ``("mine", (SMOTE(), {"sampler__k_neighbors": [3, 5]}))``. A classifier that
-        is a pipeline is taken as it is.
+        is a pipeline is taken as it is, and a FocalEnsembleClassifier takes the columns as they
+        are unless there is a `preprocessor`.
     preprocessor : transformer, default=None
         From the columns to numbers; None scales numbers, encodes categories, and turns texts into
         components of their TF-IDF.
@@ -149,7 +150,7 @@ def compare_resampling(
     seed = random_state
     if seed is None:
         seed = int(check_random_state(None).randint(2**31 - 1))
-    kit = make_kit(
+    context = make_context(
         X,
         n_classes=len(np.unique(y)),
         estimator=estimator,
@@ -159,10 +160,10 @@ def compare_resampling(
         scoring=scoring,
         random_state=seed,
     )
-    arms = make_arms(methods, kit)
+    estimators = make_methods(methods, context)
     splits = make_splits(X, y, cv, n_repeats, seed)
     outcomes = run(
-        arms,
+        estimators,
         X if hasattr(X, "iloc") or sparse.issparse(X) else np.asarray(X),
         y,
         splits,
@@ -172,7 +173,7 @@ def compare_resampling(
         checkpoint=checkpoint,
         progress=progress,
     )
-    return Comparison(outcomes, y, arms, scoring, random_state=seed, columns=columns)
+    return Comparison(outcomes, y, estimators, scoring, random_state=seed, columns=columns)
 
 
 def _is_frame(X: Any) -> bool:
@@ -186,7 +187,7 @@ def _labels(y: Any) -> NDArray[Any]:
     return np.asarray(column_or_1d(np.asarray(y)))
 
 
-def make_kit(
+def make_context(
     X: Any,
     *,
     n_classes: int,
@@ -196,8 +197,8 @@ def make_kit(
     random_state: int | None,
     columns: Columns | None = None,
     classes: ArrayLike | None = None,
-) -> Kit:
-    """What the arms are made of, for these samples.
+) -> MethodContext:
+    """What the methods are made of, for these samples.
 
     Parameters
     ----------
@@ -228,7 +229,7 @@ def make_kit(
         encode = MaxAbsScaler()
     else:
         encode = make_encoder(Columns(numeric=list(range(np.shape(X)[1]))))
-    return Kit(
+    return MethodContext(
         network=clone(network).set_params(random_state=random_state),
         encode=encode,
         clean=clean,
@@ -237,6 +238,7 @@ def make_kit(
         n_classes=n_classes,
         scorer=scorer_for(scoring, np.arange(n_classes) if classes is None else classes),
         random_state=random_state,
+        raw=preprocessor is None,
     )
 
 

@@ -1,107 +1,55 @@
-"""Decisions from probabilities: tuned thresholds, and the class priors divided out."""
+"""Decisions from probabilities: thresholds tuned for each metric on held-out samples."""
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
+from imblearn.metrics import geometric_mean_score
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.metrics import confusion_matrix, roc_curve
-from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.pipeline import Pipeline
 
-from focalsk._compat._sklearn import HasMethods, Interval, fit_context
+from focalsk.estimators import FocalEnsembleClassifier, divide_priors
 
-__all__ = ["LogitAdjustedClassifier", "decide", "tune_decisions"]
+__all__ = ["ENSEMBLE_DECISIONS", "decide", "decision_parameter", "tune_decisions"]
 
 # Strengths of the adjustment that are tried with more than two classes: from plain argmax over
 # that of balanced classes (1) to twice as much.
 _STRENGTHS = np.linspace(0, 2, 21)
 
 
-class LogitAdjustedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Decide as if all classes were equally frequent, after an ordinary fit.
+def _g_mean(
+    y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: NDArray[Any] | None
+) -> float:
+    return float(geometric_mean_score(y_true, y_pred, sample_weight=sample_weight))
 
-    Post-hoc logit adjustment [1]_: the decision is the class with the greatest
-    ``log(proba) - tau * log(frequency)``. The probabilities stay those of the fit.
+
+#: Value of the ensemble's own `decision` for each metric that decisions are tuned for.
+ENSEMBLE_DECISIONS: dict[str, Any] = {
+    "balanced_accuracy": "balanced_accuracy",
+    "f1_macro": "f1_macro",
+    "g_mean": _g_mean,
+    "mcc": "mcc",
+}
+
+
+def decision_parameter(estimator: Any) -> str | None:
+    """Name of the parameter by which a fitted estimator decides otherwise, without another fit.
 
     Parameters
     ----------
     estimator : classifier
-        Any classifier with ``predict_proba``.
-    tau : float, default=1.0
-        Strength, at least 0: 0 leaves the decisions as they are, 1 is that of balanced classes.
+        A pipeline whose last step is a FocalEnsembleClassifier has one.
 
-    Attributes
-    ----------
-    estimator_ : classifier
-        The fitted one.
-    classes_ : ndarray of shape (n_classes,)
-        The classes.
-    class_frequency_ : ndarray of shape (n_classes,)
-        Share of each class in training.
-
-    References
-    ----------
-    .. [1] Menon, A. K., Jayasumana, S., Rawat, A. S., Jain, H., Veit, A. and Kumar, S. (2021).
-       "Long-tail learning via logit adjustment". ICLR 2021.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import make_classification
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from focalsk.comparison import LogitAdjustedClassifier
-    >>> X, y = make_classification(weights=[0.9], random_state=0)
-    >>> plain = LogisticRegression().fit(X, y)
-    >>> adjusted = LogitAdjustedClassifier(LogisticRegression()).fit(X, y)
-    >>> int(plain.predict(X).sum()), int(adjusted.predict(X).sum())
-    (9, 12)
+    Returns
+    -------
+    str or None
     """
-
-    _parameter_constraints: dict[str, list[Any]] = {
-        "estimator": [HasMethods(["fit", "predict_proba"])],
-        "tau": [Interval(Real, 0, None, closed="left")],
-    }
-
-    def __init__(self, estimator: Any, tau: float = 1.0) -> None:
-        self.estimator = estimator
-        self.tau = tau
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: ArrayLike) -> LogitAdjustedClassifier:
-        """Fit the classifier and count the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,)
-            Classes.
-        """
-        self.estimator_ = clone(self.estimator).fit(X, y)
-        self.classes_, counts = np.unique(np.asarray(y), return_counts=True)
-        self.class_frequency_ = counts / counts.sum()
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
-
-    def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Probabilities of the fitted classifier, of shape (n_samples, n_classes)."""
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Class with the greatest adjusted probability, of shape (n_samples,)."""
-        proba = self.predict_proba(X)
-        return self.classes_[_adjusted(proba, self.class_frequency_, self.tau).argmax(axis=1)]
+    if not isinstance(estimator, Pipeline):
+        return None
+    name, last = estimator.steps[-1]
+    return f"{name}__decision" if isinstance(last, FocalEnsembleClassifier) else None
 
 
 def tune_decisions(
@@ -158,12 +106,7 @@ def decide(
     classes = np.asarray(classes)
     if len(classes) == 2:
         return classes[(proba[:, 1] >= rule).astype(int)]
-    return classes[_adjusted(proba, np.asarray(prior), rule).argmax(axis=1)]
-
-
-def _adjusted(proba: Any, prior: Any, tau: float) -> NDArray[np.floating]:
-    # Dividing by the greatest first keeps classes that training lacked at zero, not NaN.
-    return proba / np.where(prior > 0, prior / np.max(prior), 1.0) ** tau
+    return classes[divide_priors(proba, np.asarray(prior), rule).argmax(axis=1)]
 
 
 def _confusion_by_threshold(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,19 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve
 
-from focalsk.comparison._methods import ARMS
+from focalsk.comparison._methods import family_of
 from focalsk.comparison._metrics import METRICS
-from focalsk.comparison._statistics import RankTest
+from focalsk.comparison._statistics import LEVEL
 
-__all__ = [
-    "PLOTS",
-    "draw",
-    "family_of",
-    "plot_critical_difference",
-    "positive_class",
-    "relative_cost",
-    "representatives",
-]
+if TYPE_CHECKING:
+    from focalsk.comparison._results import Comparison
+
+__all__ = ["PLOTS", "STYLES", "draw", "figure_size", "relative_cost", "representatives"]
 
 #: Colours that colour-blind readers tell apart (Okabe and Ito), and a marker for each family.
 STYLES = {
@@ -35,10 +30,9 @@ STYLES = {
     "other": ("#CC79A7", "X"),
 }
 YARDSTICK = "cross-entropy"
-_LEVEL = 0.05
 
 
-def draw(comparison: Any, kind: str = "ranking", ax: Any = None) -> Any:
+def draw(comparison: Comparison, kind: str = "ranking", ax: Any = None) -> Any:
     """Draw what ``Comparison.plot`` describes; `kind` is a name of :data:`PLOTS`."""
     if kind not in PLOTS:
         known = ", ".join(map(repr, PLOTS))
@@ -49,19 +43,14 @@ def draw(comparison: Any, kind: str = "ranking", ax: Any = None) -> Any:
     return ax
 
 
-def figure_size(comparison: Any, kind: str) -> tuple[float, float]:
+def figure_size(comparison: Comparison, kind: str) -> tuple[float, float]:
     """Inches that a picture takes, few enough to be read on a phone."""
     n = len(comparison.estimators_)
     heights = {"ranking": 1.5 + 0.22 * n, "trade-off": 4 + 0.07 * n}
     return 4.7, heights.get(kind, 4.6)
 
 
-def family_of(method: str) -> str:
-    """Sort of method, 'other' for what is not built in."""
-    return ARMS[method].family if method in ARMS else "other"
-
-
-def representatives(comparison: Any) -> list[str]:
+def representatives(comparison: Comparison) -> list[str]:
     """The best method of each family by the scoring metric, and cross-entropy to measure them by.
 
     Parameters
@@ -77,14 +66,6 @@ def representatives(comparison: Any) -> list[str]:
     order = comparison.summary()["mean"].dropna().index
     first = {family_of(method): method for method in reversed(order)}
     return [method for method in order if method in first.values() or method == YARDSTICK]
-
-
-def positive_class(comparison: Any) -> Any:
-    """The class that curves are about: the second of two, the rarest of more."""
-    if len(comparison.classes_) == 2:
-        return comparison.classes_[1]
-    classes, counts = np.unique(comparison.y_, return_counts=True)
-    return classes[counts.argmin()]
 
 
 def as_text(name: object) -> str:
@@ -139,13 +120,13 @@ def relative_cost(y_true: ArrayLike, proba: ArrayLike, ratios: ArrayLike) -> NDA
     return (misses * ratios + alarms) / np.minimum(len(positive) * ratios, len(negative))
 
 
-def plot_ranking(comparison: Any, ax: Any) -> None:
+def plot_ranking(comparison: Comparison, ax: Any) -> None:
     """Mean and interval of the scoring metric for each method, the best on top."""
     metric = METRICS[comparison.scoring]
     summary = comparison.summary().dropna(subset="mean")
     for place, (method, row) in enumerate(summary.iterrows()):
         color, marker = STYLES[family_of(method)]
-        worse = row["p_value"] < _LEVEL
+        worse = row["p_value"] < LEVEL
         ax.plot([row["low"], row["high"]], [place, place], color=color, alpha=0.5, linewidth=2)
         face = "white" if worse else color
         ax.plot(row["mean"], place, marker, color=color, markerfacecolor=face, markersize=6)
@@ -162,7 +143,7 @@ def plot_ranking(comparison: Any, ax: Any) -> None:
     _legend_of_families(ax, summary.index, "hollow: significantly worse than the best")
 
 
-def plot_trade_off(comparison: Any, ax: Any) -> None:
+def plot_trade_off(comparison: Comparison, ax: Any) -> None:
     """Balanced accuracy of decisions against calibration error of probabilities."""
     measured = comparison.results_["metric"].unique()
     means = pd.DataFrame({name: comparison.summary(name)["mean"] for name in measured})
@@ -187,20 +168,20 @@ def plot_trade_off(comparison: Any, ax: Any) -> None:
     _write_names(ax, [as_text(name) for name in means.index], points, others)
 
 
-def plot_precision_recall(comparison: Any, ax: Any) -> None:
+def plot_precision_recall(comparison: Comparison, ax: Any) -> None:
     """Precision against recall of the best methods, over all test folds."""
     for method, style, truth, proba in _curves(comparison):
         precision, recall, _ = precision_recall_curve(truth, proba, drop_intermediate=True)
         ax.plot(recall, precision, drawstyle="steps-post", label=as_text(method), **style)
-    share = np.mean(comparison.y_ == positive_class(comparison))
+    share = np.mean(comparison.y_ == comparison.positive_class_)
     ax.axhline(share, color="0.6", linestyle=":", linewidth=1, label="chance")
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
-    ax.set_xlabel(f"recall of class {as_text(positive_class(comparison))}")
+    ax.set_xlabel(f"recall of class {as_text(comparison.positive_class_)}")
     ax.set_ylabel("precision")
     _legend_below(ax)
 
 
-def plot_calibration(comparison: Any, ax: Any) -> None:
+def plot_calibration(comparison: Comparison, ax: Any) -> None:
     """Observed against predicted frequency in tenths of the test samples."""
     ax.plot([0, 1], [0, 1], color="0.6", linestyle=":", linewidth=1, label="calibrated")
     for method, style, truth, proba in _curves(comparison):
@@ -208,19 +189,19 @@ def plot_calibration(comparison: Any, ax: Any) -> None:
         marker = STYLES[family_of(method)][1]
         ax.plot(said, observed, marker=marker, markersize=4, label=as_text(method), **style)
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    ax.set_xlabel(f"predicted probability of class {as_text(positive_class(comparison))}")
+    ax.set_xlabel(f"predicted probability of class {as_text(comparison.positive_class_)}")
     ax.set_ylabel("observed share")
     _legend_below(ax)
 
 
-def plot_cost(comparison: Any, ax: Any) -> None:
+def plot_cost(comparison: Comparison, ax: Any) -> None:
     """Cost of errors for each ratio of the costs of a miss and a false alarm."""
     if len(comparison.classes_) > 2:
         raise ValueError(
             "kind='cost' is about a miss and a false alarm, and needs two classes. "
             f"Got {len(comparison.classes_)}."
         )
-    share = np.mean(comparison.y_ == positive_class(comparison))
+    share = np.mean(comparison.y_ == comparison.positive_class_)
     even = (1 - share) / share  # where always and never an alarm cost the same
     ratios = np.geomspace(min(1, even / 10), max(10 * even, 10), 200)
     for method, style, truth, proba in _curves(comparison):
@@ -228,7 +209,7 @@ def plot_cost(comparison: Any, ax: Any) -> None:
     ax.axhline(1, color="0.6", linestyle=":", linewidth=1, label="always or never an alarm")
     _log_axis(ax)
     ax.set(xlim=(ratios[0], ratios[-1]), ylim=(0, 2))
-    missed = as_text(positive_class(comparison))
+    missed = as_text(comparison.positive_class_)
     ax.set_xlabel(f"cost of a missed {missed} / cost of a false alarm")
     ax.set_ylabel("cost, relative to not looking")
     _legend_below(ax)
@@ -244,45 +225,6 @@ PLOTS = {
 }
 
 
-def plot_critical_difference(test: RankTest, ax: Any = None) -> Any:
-    """Draw mean ranks over data sets; a bar joins methods that do not differ significantly.
-
-    Parameters
-    ----------
-    test : RankTest
-        What :func:`~focalsk.comparison._statistics.rank_over_datasets` returned.
-    ax : matplotlib Axes, default=None
-        What to draw on; None for a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ImportError
-        Without scikit-posthocs.
-    """
-    try:
-        from scikit_posthocs import critical_difference_diagram
-    except ImportError:
-        raise ImportError(
-            "The diagram needs scikit-posthocs: pip install 'focalsk[benchmarks]'"
-        ) from None
-    if ax is None:
-        ax = _new_axes((8, 1 + 0.15 * len(test.mean_ranks)))
-    families = {name: STYLES[family_of(name)][0] for name in test.mean_ranks.index}
-    critical_difference_diagram(
-        test.mean_ranks,
-        test.p_values,
-        ax=ax,
-        color_palette=families,
-        label_fmt_left="{label} ({rank:.1f}) ",
-        label_fmt_right=" ({rank:.1f}) {label}",
-    )
-    return ax
-
-
 def _new_axes(size: tuple[float, float]) -> Any:
     try:
         from matplotlib import pyplot
@@ -291,9 +233,9 @@ def _new_axes(size: tuple[float, float]) -> Any:
     return pyplot.subplots(figsize=size, layout="constrained")[1]
 
 
-def _curves(comparison: Any) -> Any:
+def _curves(comparison: Comparison) -> Any:
     """Yield name, line style, truth and probability of each method that curves are drawn for."""
-    positive = positive_class(comparison)
+    positive = comparison.positive_class_
     column = np.flatnonzero(comparison.classes_ == positive)[0]
     for method in representatives(comparison):
         folds = [said for said in comparison.predictions_ if said.method == method]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +19,14 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
+from focalsk._compat._files import write_whole
 from focalsk._compat._sklearn import safe_indexing
-from focalsk.comparison._decisions import decide, tune_decisions
+from focalsk.comparison._decisions import (
+    ENSEMBLE_DECISIONS,
+    decide,
+    decision_parameter,
+    tune_decisions,
+)
 
 __all__ = ["Failure", "FoldPrediction", "Split", "run"]
 
@@ -100,7 +105,7 @@ class Failure:
 
 
 def run(
-    arms: Mapping[str, Any],
+    estimators: Mapping[str, Any],
     X: Any,
     y: NDArray[Any],
     splits: Iterable[Split],
@@ -115,7 +120,7 @@ def run(
 
     Parameters
     ----------
-    arms : dict of str to estimator
+    estimators : dict of str to estimator
         Classifiers by name.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples.
@@ -139,32 +144,54 @@ def run(
     ------
     FoldPrediction or Failure
         In the order of the splits, and of the methods in each.
+
+    Warns
+    -----
+    UserWarning
+        For each file of `checkpoint` that cannot be read: it is set aside, and its fold trained
+        again.
+
+    Raises
+    ------
+    OSError
+        If `checkpoint` cannot be read or written, with the name of the file.
     """
-    splits = list(splits)
     store = None if checkpoint is None else _Store(checkpoint, joblib.hash((X, y, seed, tune)))
-    jobs = (
-        delayed(_run_one)(name, clone(arm), X, y, split, seed, tune, store)
+    tasks = [
+        (name, clone(estimator), split)
         for split in splits
-        for name, arm in arms.items()
+        for name, estimator in estimators.items()
+    ]
+    paths = [None if store is None else store.path(*task) for task in tasks]
+    kept = [None if path is None else _load(path) for path in paths]
+    jobs = (
+        delayed(_run_one)(*task, X, y, seed, tune, path)
+        for task, path, found in zip(tasks, paths, kept, strict=True)
+        if found is None
     )
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    total = len(splits) * len(arms)
-    yield from tqdm(results, total=total, unit="fit", disable=not progress)
+    fitted = iter(_parallel(n_jobs)(jobs))
+    results = (next(fitted) if found is None else found for found in kept)
+    yield from tqdm(results, total=len(tasks), unit="fit", disable=not progress)
+
+
+def _parallel(n_jobs: int | None) -> Parallel:
+    """Give each result as soon as it is there, or all at the end by a backend that cannot."""
+    try:
+        return Parallel(n_jobs=n_jobs, return_as="generator")
+    except ValueError:  # "Backend ... does not support return_as=generator": that of Ray, say
+        return Parallel(n_jobs=n_jobs)
 
 
 def _run_one(
     name: str,
     estimator: Any,
+    split: Split,
     X: Any,
     y: NDArray[Any],
-    split: Split,
     seed: int,
     tune: bool,
-    store: _Store | None,
+    path: Path | None,
 ) -> FoldPrediction | Failure:
-    path = None if store is None else store.path(name, estimator, split)
-    if path is not None and path.exists():
-        return joblib.load(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hundreds of fits: the scores tell what went wrong
@@ -173,7 +200,7 @@ def _run_one(
         message = next(iter(str(error).strip().splitlines()), "")
         return Failure(name, split.repeat, split.fold, f"{type(error).__name__}: {message}")
     if path is not None:
-        _write(prediction, path)
+        write_whole(path, lambda file: joblib.dump(prediction, file, compress=3))
     return prediction
 
 
@@ -181,8 +208,9 @@ def _predict_fold(
     name: str, estimator: Any, X: Any, y: NDArray[Any], split: Split, seed: int, tune: bool
 ) -> FoldPrediction:
     classes = np.unique(y)
-    tuned = {}
-    if tune:
+    tuned: dict[str, NDArray[Any]] = {}
+    decision = decision_parameter(estimator)
+    if tune and decision is None:
         rules, prior = _tune(clone(estimator), X, y, split.train, classes, seed)
     start = perf_counter()
     estimator.fit(safe_indexing(X, split.train), y[split.train])
@@ -193,14 +221,20 @@ def _predict_fold(
     predict_seconds = perf_counter() - start
     if not np.isfinite(proba).all():
         raise ValueError("predict_proba gave values that are not finite.")
-    if tune:
+    labels = np.asarray(estimator.predict(X_test))
+    if tune and decision is None:
         tuned = {metric: decide(proba, classes, prior, rule) for metric, rule in rules.items()}
+    elif (
+        decision is not None and tune
+    ):  # by what it says of the samples that its members held out: no other fit
+        for metric, rule in ENSEMBLE_DECISIONS.items():
+            tuned[metric] = np.asarray(estimator.set_params(**{decision: rule}).predict(X_test))
     return FoldPrediction(
         method=name,
         repeat=split.repeat,
         fold=split.fold,
         test=split.test,
-        labels=np.asarray(estimator.predict(X_test)),
+        labels=labels,
         proba=proba,
         tuned=tuned,
         fit_seconds=fit_seconds,
@@ -247,8 +281,27 @@ class _Store:
         return self.folder / f"{readable}-{split.repeat}-{split.fold}-{key}.joblib"
 
 
-def _write(prediction: FoldPrediction, path: Path) -> None:
-    # Written beside and then renamed: a file is whole or absent, whenever the process is killed.
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        joblib.dump(prediction, file, compress=3)
-    os.replace(file.name, path)
+def _load(path: Path) -> FoldPrediction | None:
+    """Read what was kept; a file that is none of ours, or cut, is set aside and told of."""
+    try:
+        kept = joblib.load(path)
+        if not isinstance(kept, FoldPrediction):
+            raise TypeError(f"holds a {type(kept).__name__}")
+        return kept
+    except FileNotFoundError:
+        return None
+    except (OSError, MemoryError) as error:
+        if isinstance(error, MemoryError) or error.errno is not None:
+            raise  # the file may be well, it is the disk that is not
+        damage: Exception = error
+    except Exception as error:  # unpickling raises almost anything
+        damage = error
+    aside = path.with_name(f"{path.name}.damaged")
+    os.replace(path, aside)
+    reason = f"{type(damage).__name__}: {damage}".removesuffix(": ")
+    warnings.warn(
+        f"{path} cannot be read ({reason}). It is renamed to "
+        f"{aside.name}, and that fold is trained again.",
+        stacklevel=2,
+    )
+    return None

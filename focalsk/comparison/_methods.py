@@ -1,4 +1,4 @@
-"""The methods that are compared: one network in every neural arm, and the yardsticks outside."""
+"""The methods that are compared: one network in every neural method, and the yardsticks outside."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline as PlainPipeline
 
-from focalsk.comparison._decisions import LogitAdjustedClassifier
-from focalsk.estimators import FocalNetClassifier, PriorCorrectedClassifier
+from focalsk.estimators import (
+    FocalEnsembleClassifier,
+    FocalNetClassifier,
+    LogitAdjustedClassifier,
+    PriorCorrectedClassifier,
+)
 from focalsk.search import FocalGridSearchCV
 
-__all__ = ["ARMS", "QUICK", "Arm", "Kit", "make_arms"]
+__all__ = ["METHODS", "QUICK", "Method", "MethodContext", "family_of", "make_methods"]
 
 GAMMAS = [0.5, 1.0, 2.0, 5.0]
 ALPHAS = [None, "sqrt", "balanced"]
 
 
 @dataclass(frozen=True)
-class Kit:
-    """What the arms are made of.
+class MethodContext:
+    """What the methods are made of.
 
     Attributes
     ----------
     network : FocalNetClassifier
-        The network of every neural arm.
+        The network of every neural method.
     encode : transformer
         From the columns of the data to the numbers that a network takes.
     clean : transformer or None
@@ -50,6 +54,8 @@ class Kit:
         What inner searches maximise.
     random_state : int or None
         Seed of everything.
+    raw : bool, default=True
+        Whether an ensemble of networks encodes the samples by itself, rather than by `encode`.
     n_inner : int, default=3
         Folds of searches and calibration within a training fold.
     """
@@ -62,6 +68,7 @@ class Kit:
     n_classes: int
     scorer: Any
     random_state: int | None
+    raw: bool = True
     n_inner: int = 3
 
     def net(self, **params: Any) -> FocalNetClassifier:
@@ -74,6 +81,11 @@ class Kit:
         steps = [*self.preprocess(), ("sampler", sampler), ("classifier", classifier)]
         kind = PlainPipeline if sampler is None else Pipeline
         return kind([step for step in steps if step[1] is not None])
+
+    def pipe_ensemble(self, classifier: FocalEnsembleClassifier) -> Any:
+        """An ensemble of networks, which takes columns as they are."""
+        steps = [] if self.raw else self.preprocess()
+        return PlainPipeline([*steps, ("classifier", classifier)])
 
     def preprocess(self) -> list[tuple[str, Any]]:
         """First steps of a pipeline."""
@@ -98,7 +110,7 @@ def _flatten(name: str, transformer: Any) -> list[tuple[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Method:
     """A built-in method.
 
     Attributes
@@ -106,97 +118,110 @@ class Arm:
     family : {'loss', 'decision', 'resampling', 'ensemble', 'boosting'}
         What sort of method it is.
     build : callable
-        ``build(kit) -> estimator``.
+        ``build(context) -> estimator``.
     binary_only : bool, default=False
         Whether it knows two classes only.
     """
 
     family: str
-    build: Callable[[Kit], Any]
+    build: Callable[[MethodContext], Any]
     binary_only: bool = False
 
 
-def _loss(**params: Any) -> Arm:
-    return Arm("loss", lambda kit: kit.pipe(kit.net(**params)))
+def _loss(**params: Any) -> Method:
+    return Method("loss", lambda context: context.pipe(context.net(**params)))
 
 
-def _searched(**grid: Any) -> Arm:
+def _searched(**grid: Any) -> Method:
     names = {f"classifier__{name}": values for name, values in grid.items()}
-    return Arm("loss", lambda kit: kit.search(kit.pipe(kit.net()), names))
+    return Method("loss", lambda context: context.search(context.pipe(context.net()), names))
 
 
-def _sampled(sampler: Callable[..., Any]) -> Arm:
-    return Arm("resampling", lambda kit: kit.pipe(kit.net(), _seed(sampler(), kit)))
+def _sampled(sampler: Callable[..., Any]) -> Method:
+    return Method(
+        "resampling", lambda context: context.pipe(context.net(), _seed(sampler(), context))
+    )
 
 
-def _ensemble(make: Callable[..., Any], family: str = "ensemble", **params: Any) -> Arm:
-    return Arm(family, lambda kit: kit.pipe(_seed(make(**params), kit)))
+def _ensemble(make: Callable[..., Any], family: str = "ensemble", **params: Any) -> Method:
+    return Method(family, lambda context: context.pipe(_seed(make(**params), context)))
 
 
-def _seed(estimator: Any, kit: Kit) -> Any:
+def _seed(estimator: Any, context: MethodContext) -> Any:
     """Seed an estimator that takes a seed and has none."""
     if estimator.get_params(deep=False).get("random_state", 0) is None:
-        estimator.set_params(random_state=kit.random_state)
+        estimator.set_params(random_state=context.random_state)
     return estimator
 
 
-def _smote(kit: Kit) -> Any:
-    if kit.clean is None:
-        return kit.pipe(kit.net(), over_sampling.SMOTE(random_state=kit.random_state))
+def _smote(context: MethodContext) -> Any:
+    if context.clean is None:
+        return context.pipe(context.net(), over_sampling.SMOTE(random_state=context.random_state))
     sampler = (
-        over_sampling.SMOTENC(kit.categorical, random_state=kit.random_state)
-        if kit.numeric
-        else over_sampling.SMOTEN(random_state=kit.random_state)
+        over_sampling.SMOTENC(context.categorical, random_state=context.random_state)
+        if context.numeric
+        else over_sampling.SMOTEN(random_state=context.random_state)
     )
     steps = [
-        ("clean", clone(kit.clean)),
+        ("clean", clone(context.clean)),
         ("sampler", sampler),
-        *kit.preprocess(),
-        ("classifier", kit.net()),
+        *context.preprocess(),
+        ("classifier", context.net()),
     ]
     return Pipeline(steps)
 
 
-def _corrected(name: str) -> Arm:
+def _corrected(name: str) -> Method:
     """A method whose decisions stay, with the prior of the data put back into its probabilities."""
-    return Arm("decision", lambda kit: PriorCorrectedClassifier(ARMS[name].build(kit)))
-
-
-def _tuned_threshold(kit: Kit) -> Any:
-    return TunedThresholdClassifierCV(
-        kit.pipe(kit.net()),
-        scoring="balanced_accuracy",
-        cv=kit.inner_cv(),
-        random_state=kit.random_state,
+    return Method(
+        "decision", lambda context: PriorCorrectedClassifier(METHODS[name].build(context))
     )
 
 
-def _temperature(kit: Kit) -> Any:
+def _tuned_threshold(context: MethodContext) -> Any:
+    return TunedThresholdClassifierCV(
+        context.pipe(context.net()),
+        scoring="balanced_accuracy",
+        cv=context.inner_cv(),
+        random_state=context.random_state,
+    )
+
+
+def _temperature(context: MethodContext) -> Any:
     return CalibratedClassifierCV(
-        kit.pipe(kit.net()), method="temperature", cv=kit.inner_cv(), ensemble=False
+        context.pipe(context.net()), method="temperature", cv=context.inner_cv(), ensemble=False
+    )
+
+
+def _focal_ensemble(context: MethodContext) -> Any:
+    return context.pipe_ensemble(
+        FocalEnsembleClassifier(device=context.network.device, random_state=context.random_state)
     )
 
 
 #: The built-in methods by name. Each neural one trains the same network on the same preprocessed
 #: samples; only the loss, what is done after the fit, or the training samples differ.
-ARMS: dict[str, Arm] = {
+METHODS: dict[str, Method] = {
     "cross-entropy": _loss(),
     "cross-entropy-balanced": _loss(class_weight="balanced"),
     "focal": _searched(gamma=GAMMAS),
     "focal-alpha": _searched(gamma=[0.0, *GAMMAS], alpha=ALPHAS),
     "focal-balanced": _loss(gamma=2.0, class_weight="balanced"),
     "focal-balanced-raw": _loss(gamma=2.0, class_weight="balanced", proba="raw"),
-    "threshold": Arm("decision", _tuned_threshold, binary_only=True),
-    "temperature": Arm("decision", _temperature),
-    "logit-adjusted": Arm("decision", lambda kit: LogitAdjustedClassifier(kit.pipe(kit.net()))),
+    "threshold": Method("decision", _tuned_threshold, binary_only=True),
+    "temperature": Method("decision", _temperature),
+    "logit-adjusted": Method(
+        "decision", lambda context: LogitAdjustedClassifier(context.pipe(context.net()))
+    ),
     "random-over": _sampled(over_sampling.RandomOverSampler),
     "random-under": _sampled(under_sampling.RandomUnderSampler),
-    "smote": Arm("resampling", _smote),
+    "smote": Method("resampling", _smote),
     "borderline-smote": _sampled(over_sampling.BorderlineSMOTE),
     "adasyn": _sampled(over_sampling.ADASYN),
     "smote-enn": _sampled(combine.SMOTEENN),
     "smote-tomek": _sampled(combine.SMOTETomek),
     "near-miss": _sampled(under_sampling.NearMiss),
+    "focal-ensemble": Method("ensemble", _focal_ensemble),
     "balanced-random-forest": _ensemble(ensemble.BalancedRandomForestClassifier),
     "easy-ensemble": _ensemble(ensemble.EasyEnsembleClassifier),
     "balanced-bagging": _ensemble(ensemble.BalancedBaggingClassifier),
@@ -210,6 +235,12 @@ ARMS: dict[str, Arm] = {
         HistGradientBoostingClassifier, "boosting", class_weight="balanced"
     ),
 }
+
+
+def family_of(method: str) -> str:
+    """Sort of method, 'other' for what is not built in."""
+    return METHODS[method].family if method in METHODS else "other"
+
 
 #: The methods that answer quickly.
 QUICK = [
@@ -226,17 +257,17 @@ QUICK = [
 Methods = str | Iterable[Any] | Mapping[str, Any]
 
 
-def make_arms(methods: Methods, kit: Kit) -> dict[str, Any]:
+def make_methods(methods: Methods, context: MethodContext) -> dict[str, Any]:
     """Build the methods to compare.
 
     Parameters
     ----------
     methods : 'default', 'quick', iterable or dict
-        Names of :data:`ARMS` (or 'default' and 'quick' for several), or pairs of a name and an
+        Names of :data:`METHODS` (or 'default' and 'quick' for several), or pairs of a name and an
         estimator, a sampler, or a pair of either and a grid of parameters; or a dict of such
         pairs.
-    kit : Kit
-        What the arms are made of.
+    context : MethodContext
+        What the methods are made of.
 
     Returns
     -------
@@ -252,46 +283,46 @@ def make_arms(methods: Methods, kit: Kit) -> dict[str, Any]:
     """
     if isinstance(methods, str):
         methods = [methods]
-    pairs = methods.items() if isinstance(methods, Mapping) else _expand(methods, kit)
-    arms: dict[str, Any] = {}
+    pairs = methods.items() if isinstance(methods, Mapping) else _expand(methods, context)
+    estimators: dict[str, Any] = {}
     for name, spec in pairs:
-        if name in arms:
+        if name in estimators:
             raise ValueError(f"Each method needs a name of its own. Got {name!r} twice.")
-        arms[name] = _build(name, spec, kit)
-    if not arms:
+        estimators[name] = _build(name, spec, context)
+    if not estimators:
         raise ValueError("methods must name at least one method. Got none.")
-    return arms
+    return estimators
 
 
-def _expand(methods: Iterable[Any], kit: Kit) -> Iterable[tuple[str, Any]]:
+def _expand(methods: Iterable[Any], context: MethodContext) -> Iterable[tuple[str, Any]]:
     """Pairs of name and what it stands for."""
     for item in methods:
         if not isinstance(item, str):
             name, spec = item
             yield name, spec
         elif item in ("default", "quick"):
-            for name in ARMS if item == "default" else QUICK:
-                if kit.n_classes == 2 or not ARMS[name].binary_only:
-                    yield name, ARMS[name]
-        elif item not in ARMS:
-            known = ", ".join(map(repr, ["default", "quick", *ARMS]))
+            for name in METHODS if item == "default" else QUICK:
+                if context.n_classes == 2 or not METHODS[name].binary_only:
+                    yield name, METHODS[name]
+        elif item not in METHODS:
+            known = ", ".join(map(repr, ["default", "quick", *METHODS]))
             raise ValueError(f"methods must be among {known}. Got {item!r} instead.")
-        elif kit.n_classes > 2 and ARMS[item].binary_only:
+        elif context.n_classes > 2 and METHODS[item].binary_only:
             raise ValueError(
-                f"The method {item!r} knows two classes only. Got {kit.n_classes} classes."
+                f"The method {item!r} knows two classes only. Got {context.n_classes} classes."
             )
         else:
-            yield item, ARMS[item]
+            yield item, METHODS[item]
 
 
-def _build(name: str, spec: Any, kit: Kit) -> Any:
-    if isinstance(spec, Arm):
-        return spec.build(kit)
+def _build(name: str, spec: Any, context: MethodContext) -> Any:
+    if isinstance(spec, Method):
+        return spec.build(context)
     if isinstance(spec, tuple):
         estimator, grid = spec
-        return kit.search(_build(name, estimator, kit), grid)
+        return context.search(_build(name, estimator, context), grid)
     if hasattr(spec, "fit_resample"):
-        return kit.pipe(kit.net(), _seed(clone(spec), kit))
+        return context.pipe(context.net(), _seed(clone(spec), context))
     if not is_classifier(spec):
         raise TypeError(
             f"The method {name!r} must be a classifier, a sampler, or a pair of one and a grid of "
@@ -299,4 +330,7 @@ def _build(name: str, spec: Any, kit: Kit) -> Any:
         )
     if isinstance(spec, PlainPipeline):
         return clone(spec)  # it has its own preprocessing
-    return kit.pipe(_seed(clone(spec), kit))
+    classifier = _seed(clone(spec), context)
+    if isinstance(classifier, FocalEnsembleClassifier):
+        return context.pipe_ensemble(classifier)
+    return context.pipe(classifier)

@@ -208,8 +208,8 @@ def scorer_for(metric: str, classes: ArrayLike) -> Any:
     >>> from focalsk.comparison._metrics import scorer_for
     >>> scorer_for("average_precision", [0, 1])
     'average_precision'
-    >>> scorer_for("brier", ["no", "yes"])
-    make_scorer(brier_score_loss, greater_is_better=False, response_method='predict_proba', pos_label=yes)
+    >>> scorer_for("g_mean", ["no", "yes"])
+    make_scorer(geometric_mean_score, response_method='predict', pos_label=yes)
     """
     labels = np.asarray(classes).tolist()
     base = metric.removesuffix("_tuned")

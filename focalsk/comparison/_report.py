@@ -9,21 +9,25 @@ import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import TunedThresholdClassifierCV
 
-from focalsk.comparison._displays import PLOTS, STYLES, draw, family_of, figure_size
+from focalsk._compat._files import write_whole
+from focalsk.comparison._displays import PLOTS, STYLES, draw, figure_size
+from focalsk.comparison._methods import family_of
 from focalsk.comparison._metrics import METRICS, scorer_for
-from focalsk.comparison._source import python_source
+from focalsk.comparison._statistics import LEVEL
 from focalsk.comparison._words import metric_name, say_failures, verdict
+
+if TYPE_CHECKING:
+    from focalsk.comparison._results import Comparison
 
 __all__ = ["format_table", "write_html"]
 
-_LEVEL = 0.05
 _ARROWS = {True: "↑", False: "↓"}
 _TABLE = ["average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "brier", "ece"]
 _CAPTIONS = {
@@ -36,7 +40,7 @@ _CAPTIONS = {
 }
 
 
-def format_table(comparison: Any, metrics: Iterable[str] | None = None) -> str:
+def format_table(comparison: Comparison, metrics: Iterable[str] | None = None) -> str:
     """Plain text of what ``Comparison.table`` describes."""
     if metrics is None:
         measured = set(comparison.results_["metric"])
@@ -59,7 +63,7 @@ def format_table(comparison: Any, metrics: Iterable[str] | None = None) -> str:
     return "\n".join([table.lstrip("\n"), "", foot, *say_failures(comparison)])
 
 
-def _folds(comparison: Any) -> str:
+def _folds(comparison: Comparison) -> str:
     n, common = comparison.n_folds_, comparison.n_common_folds_
     return f"{n} folds" if n == common else f"the {common} of {n} folds that all methods finished"
 
@@ -68,7 +72,7 @@ def _seconds(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
-def _column(comparison: Any, name: str, methods: Iterable[str]) -> list[str]:
+def _column(comparison: Comparison, name: str, methods: Iterable[str]) -> list[str]:
     """Heading, in two lines, and cells of one metric; a place is left for the star of the best."""
     metric, means = METRICS[name], comparison.summary(name)["mean"]
     spread = comparison._common_scores(name).std().reindex(means.index)
@@ -83,7 +87,7 @@ def _column(comparison: Any, name: str, methods: Iterable[str]) -> list[str]:
 
 
 def write_html(
-    comparison: Any, path: str | os.PathLike[str], *, title: str, notes: Iterable[str]
+    comparison: Comparison, path: str | os.PathLike[str], *, title: str, notes: Iterable[str]
 ) -> None:
     """Write the page that ``Comparison.to_html`` describes."""
     from jinja2 import Environment  # torch brings it
@@ -102,15 +106,14 @@ def write_html(
         counts=[(name, n, n / counts.sum()) for name, n in zip(classes, counts, strict=True)],
         table=_table(comparison),
         figures=[(kind, _picture(comparison, kind), _CAPTIONS[kind]) for kind in kinds],
-        source=_source(comparison),
-        best=comparison.best_,
+        estimator=_estimator_code(comparison),
         failures=_grouped_failures(comparison),
         n_classes=len(classes),
     )
-    Path(path).write_text(text, encoding="utf-8")
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
-def _facts(comparison: Any) -> dict[str, str]:
+def _facts(comparison: Comparison) -> dict[str, str]:
     repeats = {said.repeat for said in comparison.predictions_}
     n = comparison.n_folds_
     folds = f"{n}" if len(repeats) == 1 else f"{n} ({len(repeats)} repetitions)"
@@ -126,7 +129,7 @@ def _facts(comparison: Any) -> dict[str, str]:
     }
 
 
-def _table(comparison: Any) -> dict[str, Any]:
+def _table(comparison: Comparison) -> dict[str, Any]:
     """Headings and rows of the table of all metrics."""
     measured = set(comparison.results_["metric"])
     summaries = {name: comparison.summary(name) for name in METRICS if name in measured}
@@ -162,12 +165,12 @@ def _cell(summary: pd.DataFrame, method: str) -> Mapping[str, Any]:
     if np.isnan(row["mean"]):
         return {"text": "–", "title": "failed", "kind": "worse"}
     best = row["mean"] == summary["mean"].iloc[0]
-    kind = "best" if best else "worse" if row["p_value"] < _LEVEL else ""
+    kind = "best" if best else "worse" if row["p_value"] < LEVEL else ""
     title = "" if np.isnan(row["low"]) else f"95 % interval {row['low']:.3f} to {row['high']:.3f}"
     return {"text": f"{row['mean']:.3f}", "title": title, "kind": kind}
 
 
-def _picture(comparison: Any, kind: str) -> str:
+def _picture(comparison: Comparison, kind: str) -> str:
     """A picture as the address of an image."""
     try:
         from matplotlib import rc_context
@@ -183,18 +186,15 @@ def _picture(comparison: Any, kind: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _source(comparison: Any) -> str:
-    """Python that makes the best method."""
+def _estimator_code(comparison: Comparison) -> str:
+    """The best method as an expression, as scikit-learn prints it."""
     estimator, metric = comparison.estimators_[comparison.best_], METRICS[comparison.scoring]
     if metric.tuned and len(comparison.classes_) == 2:
-        estimator = TunedThresholdClassifierCV(estimator, scoring=scorer_for(comparison.scoring, comparison.classes_))
-    try:
-        source = python_source(estimator)
-    except ValueError:
-        return ""
-    return f"{source}\n# model.fit(X, y), then model.predict(X_new), model.predict_proba(X_new)"
+        scorer = scorer_for(comparison.scoring, comparison.classes_)
+        estimator = TunedThresholdClassifierCV(estimator, scoring=scorer)
+    return BaseEstimator.__repr__(estimator, N_CHAR_MAX=10_000)  # 700 would cut pipelines short
 
 
-def _grouped_failures(comparison: Any) -> list[dict[str, Any]]:
+def _grouped_failures(comparison: Comparison) -> list[dict[str, Any]]:
     groups = comparison.failures_.groupby(["method", "error"], sort=False).size()
     return [{"method": method, "error": error, "folds": n} for (method, error), n in groups.items()]

@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from focalsk.comparison._displays import draw
 from focalsk.comparison._folds import Failure, FoldPrediction
 from focalsk.comparison._metrics import METRICS
-from focalsk.comparison._report import format_table, write_html
 from focalsk.comparison._statistics import corrected_interval, corrected_ttest, holm
 from focalsk.tables import Columns
 
@@ -52,6 +50,8 @@ class Comparison:
         The classes.
     n_folds_ : int
         Number of folds of all repetitions.
+    positive_class_ : object
+        The class that curves are about: the second of two, the rarest of more.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Comparison:
         order = pd.DataFrame({"failed": failed > 0, "loss": -means})
         order = order.sort_values(["failed", "loss"], kind="stable").index
         whole = scores.loc[:, failed == 0] if (failed == 0).any() else scores
-        best, share = scores[order[0]], self._test_share()
+        best, share = scores[order[0]], self._test_train_ratio()
         p_values = [
             corrected_ttest((best - scores[name]).to_numpy(), share)
             if name in whole and name != order[0]
@@ -170,7 +170,7 @@ class Comparison:
             known = ", ".join(map(repr, scores))
             raise ValueError(f"reference must be among {known}. Got {reference!r} instead.")
         gains = scores.drop(columns=reference).sub(scores[reference], axis=0)
-        share = self._test_share()
+        share = self._test_train_ratio()
         rows = {
             name: [
                 values.mean(skipna=False),
@@ -196,6 +196,8 @@ class Comparison:
         -------
         str
         """
+        from focalsk.comparison._report import format_table
+
         return format_table(self, metrics)
 
     def plot(self, kind: str = "ranking", ax: Any = None) -> Any:
@@ -224,6 +226,8 @@ class Comparison:
         ValueError
             If there is no such kind, or 'cost' is asked for with more than two classes.
         """
+        from focalsk.comparison._displays import draw
+
         return draw(self, kind, ax)
 
     def to_html(
@@ -249,6 +253,8 @@ class Comparison:
         ImportError
             Without matplotlib.
         """
+        from focalsk.comparison._report import write_html
+
         write_html(self, path, title=title, notes=notes)
 
     def __repr__(self) -> str:
@@ -268,6 +274,14 @@ class Comparison:
         """Number of folds of all repetitions."""
         folds = {(said.repeat, said.fold) for said in self.predictions_}
         return len(folds | set(zip(self.failures_["repeat"], self.failures_["fold"], strict=True)))
+
+    @property
+    def positive_class_(self) -> Any:
+        """The class that curves are about: the second of two, the rarest of more."""
+        if len(self.classes_) == 2:
+            return self.classes_[1]
+        classes, counts = np.unique(self.y_, return_counts=True)
+        return classes[counts.argmin()]
 
     def _scores(self, metric: str) -> pd.DataFrame:
         """Scores of one metric: rows of (repeat, fold), a column for each method."""
@@ -296,7 +310,7 @@ class Comparison:
         """Number of folds that means are over: those that no method failed on."""
         return len(self._common_scores(self.scoring))
 
-    def _test_share(self) -> float:
+    def _test_train_ratio(self) -> float:
         n_test = np.mean([len(said.test) for said in self.predictions_])
         return float(n_test / (len(self.y_) - n_test))
 

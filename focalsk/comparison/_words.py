@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from focalsk.comparison._displays import family_of, positive_class
+from focalsk.comparison._methods import family_of
 from focalsk.comparison._metrics import METRICS, expected_calibration_error
-from focalsk.comparison._statistics import holm
+from focalsk.comparison._statistics import LEVEL, holm
+from focalsk.tables import some
+
+if TYPE_CHECKING:
+    from focalsk.comparison._results import Comparison
 
 __all__ = ["calibration_limit", "metric_name", "say_failures", "verdict"]
 
-_LEVEL = 0.05
 
-
-def verdict(comparison: Any) -> list[str]:
+def verdict(comparison: Comparison) -> list[str]:
     """What a comparison found, in plain sentences.
 
     Parameters
@@ -81,10 +83,10 @@ def calibration_limit(
         )
         for _ in range(n_draws)
     ]
-    return float(np.quantile(errors, 1 - _LEVEL))
+    return float(np.quantile(errors, 1 - LEVEL))
 
 
-def say_failures(comparison: Any) -> list[str]:
+def say_failures(comparison: Comparison) -> list[str]:
     """A line about each method that raised, with the first of its errors."""
     failures = comparison.failures_.groupby("method", sort=False)["error"]
     return [
@@ -93,7 +95,7 @@ def say_failures(comparison: Any) -> list[str]:
     ]
 
 
-def _say_best(comparison: Any) -> str:
+def _say_best(comparison: Comparison) -> str:
     summary = comparison.summary()
     first, tested = summary.iloc[0], summary["p_value"].dropna()
     said = f"By {metric_name(comparison)}, {comparison.best_} is best: {first['mean']:.3f}"
@@ -102,7 +104,7 @@ def _say_best(comparison: Any) -> str:
     said += "."
     if tested.empty:
         return said
-    close = [name for name, p_value in tested.items() if p_value >= _LEVEL]
+    close = [name for name, p_value in tested.items() if p_value >= LEVEL]
     if not close:
         return f"{said} All of the other {len(tested)} are significantly worse."
     if comparison.n_folds_ < 10:
@@ -111,25 +113,26 @@ def _say_best(comparison: Any) -> str:
         return f"{said} None of the other {len(tested)} is significantly worse."
     return (
         f"{said} Of the other {len(tested)}, {len(close)} are not significantly worse: "
-        f"{_listed(close)}."
+        f"{some(close)}."
     )
 
 
-def metric_name(comparison: Any) -> str:
+def metric_name(comparison: Comparison) -> str:
     """Name of the metric that ranks, in words or by its usual letters."""
     name = comparison.scoring.replace("_", " ")
     return METRICS[comparison.scoring].label if len(name) < 8 else name
 
 
-def _focal(comparison: Any) -> list[str]:
-    return [name for name in comparison.estimators_ if name.startswith("focal")]
+def _focal(comparison: Comparison) -> list[str]:
+    names = [name for name in comparison.estimators_ if name.startswith("focal")]
+    return [name for name in names if family_of(name) != "ensemble"]  # that is another network
 
 
-def _resampled(comparison: Any) -> list[str]:
+def _resampled(comparison: Comparison) -> list[str]:
     return [name for name in comparison.estimators_ if family_of(name) == "resampling"]
 
 
-def _say_versus(comparison: Any, what: str, group: list[str], reference: str) -> str:
+def _say_versus(comparison: Comparison, what: str, group: list[str], reference: str) -> str:
     """Whether a group of methods is better than a reference, tested as one family of tests."""
     if reference not in comparison.estimators_ or not group:
         return ""
@@ -137,7 +140,7 @@ def _say_versus(comparison: Any, what: str, group: list[str], reference: str) ->
     if tests.empty:
         return ""
     sign = 1 if METRICS[comparison.scoring].greater_is_better else -1
-    sure = holm(tests["p_value"]) < _LEVEL
+    sure = holm(tests["p_value"]) < LEVEL
     gains = tests["difference"]
     parts = {
         "significantly better: ": gains[sure & (sign * gains > 0)],
@@ -145,14 +148,14 @@ def _say_versus(comparison: Any, what: str, group: list[str], reference: str) ->
         "no clear difference: ": gains[~sure],
     }
     said = "; ".join(
-        start + _listed([f"{name} ({gain:+.3f})" for name, gain in part.items()])
+        start + some([f"{name} ({gain:+.3f})" for name, gain in part.items()])
         for start, part in parts.items()
         if len(part)
     )
     return f"{what} against {reference} of the same network, by {metric_name(comparison)}: {said}."
 
 
-def _say_calibration(comparison: Any) -> str:
+def _say_calibration(comparison: Comparison) -> str:
     folds = [
         said
         for said in comparison.predictions_
@@ -170,15 +173,10 @@ def _say_calibration(comparison: Any) -> str:
         f"The probabilities of {comparison.best_} {verb}: their calibration error over all test "
         f"samples is {error:.3f}, and true probabilities would show up to {limit:.3f} by chance."
     )
-    positive = positive_class(comparison)
+    positive = comparison.positive_class_
     column = proba[:, comparison.classes_ == positive].mean()
     said += (
         f" On average they give class {positive} {column:.1%}; its share is "
         f"{np.mean(truth == positive):.1%}."
     )
     return f"{said} The smallest calibration error is that of {best.name}."
-
-
-def _listed(names: list[str], most: int = 8) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

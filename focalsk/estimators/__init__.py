@@ -13,6 +13,7 @@ What is in the room, from the bottom up:
 - ``_grouping``: which nets can train as one.
 - ``_inputs``, ``_folds``, ``_members``, ``_posteriors``, ``_decisions``: parts of the ensemble.
 - ``_ensemble``: FocalEnsembleClassifier.
+- ``_logit_adjustment``: LogitAdjustedClassifier, which decides for classes of equal frequency.
 - ``_learned_prior``, ``_prior_correction``: PriorCorrectedClassifier.
 
 It may import `_compat`, `losses`, `nets` and `tables`.
@@ -26,6 +27,8 @@ from focalsk.estimators._grouping import fingerprint as fingerprint
 from focalsk.estimators._grouping import group_tasks as group_tasks
 from focalsk.estimators._grouping import why_alone as why_alone
 from focalsk.estimators._grouping import why_no_stack as why_no_stack
+from focalsk.estimators._logit_adjustment import LogitAdjustedClassifier
+from focalsk.estimators._logit_adjustment import divide_priors as divide_priors
 from focalsk.estimators._outcome import divergence as divergence
 from focalsk.estimators._prior_correction import PriorCorrectedClassifier
 from focalsk.estimators._stack import FittedStream as FittedStream
@@ -38,6 +41,7 @@ from focalsk.estimators._validation import check_X as check_X
 __all__ = [
     "FocalEnsembleClassifier",
     "FocalNetClassifier",
+    "LogitAdjustedClassifier",
     "PriorCorrectedClassifier",
     "compute_alpha",
 ]

@@ -20,6 +20,7 @@ from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._decisions import METRICS, Decision, decide
 from focalsk.estimators._folds import assign_folds, hash_rows
+from focalsk.estimators._grouping import why_no_stack
 from focalsk.estimators._inputs import InputEncoder, is_table
 from focalsk.estimators._members import (
     Member,
@@ -93,7 +94,8 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         they are cut anew. Copies of a sample lie in one part.
     module : torch.nn.Module class or factory, default=None
         A network of your own, as for :class:`FocalNetClassifier`; trained side by side by
-        :func:`torch.func.vmap`, one by one where that cannot be. Arrays then reach it as they are.
+        :func:`torch.func.vmap`, which takes no BatchNorm and no dropout. Arrays then reach it as
+        they are.
     module_params : dict, default=None
         Further arguments of `module`.
     optimizer : {'adam', 'adamw', 'sgd'} or torch.optim.Optimizer class, default='adamw'
@@ -303,6 +305,9 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         X, n_samples = take_rows(X, chosen), X.shape[0]
         fold, encoder = self._encode(X, coding, rows.codes, rows.weight)
         members = self._make_members(fold, encoder, hash_rows(X, rows.codes))
+        reason = why_no_stack(members[0])
+        if reason:
+            raise ValueError(f"The members of an ensemble train side by side, but {reason}.")
         trained = self._train(members)
         if trained.diverged.any():
             raise ValueError(divergence(self))

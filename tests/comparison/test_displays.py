@@ -13,19 +13,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, precision_recall_curve
 
-from focalsk.comparison import ARMS
 from focalsk.comparison._displays import (
     PLOTS,
     STYLES,
     draw,
-    family_of,
     figure_size,
-    plot_critical_difference,
-    positive_class,
     relative_cost,
     representatives,
 )
-from focalsk.comparison._statistics import rank_over_datasets
+from focalsk.comparison._methods import METHODS as BUILT_IN
+from focalsk.comparison._methods import family_of
 
 pytest.importorskip("matplotlib")
 from matplotlib.colors import to_hex
@@ -103,13 +100,13 @@ def test_best_of_each_family_and_the_yardstick_are_shown(binary):
 
 
 def test_families_are_those_of_the_registry():
-    assert {family_of(name) for name in ARMS} == set(STYLES) - {"other"}
+    assert {family_of(name) for name in BUILT_IN} == set(STYLES) - {"other"}
     assert family_of("my own") == "other"
 
 
 def test_curves_are_about_the_second_or_the_rarest_class(binary, three):
-    assert positive_class(binary) == "rare & <bad>"
-    assert positive_class(three) == 1
+    assert binary.positive_class_ == "rare & <bad>"
+    assert three.positive_class_ == 1
 
 
 # Pictures --------------------------------------------------------------------------------------
@@ -181,10 +178,10 @@ def test_costs_are_drawn_around_the_ratio_of_the_classes(binary):
 def test_names_of_all_methods_lie_apart():
     # As crowded as real results: many methods between two clusters.
     rng = np.random.default_rng(0)
-    methods = {name: (rng.uniform(1, 2), rng.uniform(0.5, 4)) for name in ARMS}
+    methods = {name: (rng.uniform(1, 2), rng.uniform(0.5, 4)) for name in BUILT_IN}
     ax = drawn(make_comparison(methods, n=100, folds=2), "trade-off")
     names = [text for text in ax.texts if isinstance(text, Annotation)]
-    assert {text.get_text() for text in names} == set(ARMS)
+    assert {text.get_text() for text in names} == set(BUILT_IN)
     boxes = [Text.get_window_extent(text) for text in names]
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     markers = [ax.transData.transform(line.get_xydata()) for line in ax.lines]
@@ -224,29 +221,3 @@ def test_without_matplotlib_the_error_says_what_to_install(binary, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'focalsk\[plot\]'"):
         draw(binary, "ranking")
-
-
-# Critical differences --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ranks():
-    rng = np.random.default_rng(0)
-    scores = rng.normal([0, 0.1, 2, 2], size=(30, 4))
-    return rank_over_datasets(pd.DataFrame(scores, columns=[*"abc", "smote"]))
-
-
-def test_diagram_names_the_methods_with_their_ranks(ranks):
-    pytest.importorskip("scikit_posthocs")
-    ax = Figure(figsize=(8, 2)).subplots()
-    assert plot_critical_difference(ranks, ax=ax) is ax
-    texts = " ".join(text.get_text() for text in ax.texts)
-    for name, rank in ranks.mean_ranks.items():
-        assert name in texts
-        assert f"({rank:.1f})" in texts
-
-
-def test_without_scikit_posthocs_the_error_says_what_to_install(ranks, monkeypatch):
-    monkeypatch.setitem(sys.modules, "scikit_posthocs", None)
-    with pytest.raises(ImportError, match=r"pip install 'focalsk\[benchmarks\]'"):
-        plot_critical_difference(ranks)

@@ -1,10 +1,16 @@
 """Running: shared folds, test folds unseen, failures noted, and each fold saved as it ends."""
 
+import os
+import pickle
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline
+from joblib import parallel_config, register_parallel_backend
+from joblib.parallel import ThreadingBackend
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -13,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
-from focalsk import FocalNetClassifier
+from focalsk import FocalEnsembleClassifier, FocalNetClassifier
 from focalsk.comparison._folds import Failure, FoldPrediction, Split, run
 
 CV = StratifiedKFold(3, shuffle=True, random_state=0)
@@ -28,8 +34,8 @@ def splits_of(X, y):
     return [Split(0, fold, *pair) for fold, pair in enumerate(CV.split(X, y))]
 
 
-def run_all(arms, X, y, **params):
-    return list(run(arms, X, y, splits_of(X, y), seed=0, **params))
+def run_all(estimators, X, y, **params):
+    return list(run(estimators, X, y, splits_of(X, y), seed=0, **params))
 
 
 class Recorder(RandomOverSampler):
@@ -124,8 +130,10 @@ def test_without_tuning_there_is_one_fit(binary):
 
 def test_two_jobs_give_what_one_gives(binary):
     net = FocalNetClassifier(alpha="balanced", max_epochs=2, random_state=0)
-    arms = {"focal": make_pipeline(StandardScaler(), net), "bayes": GaussianNB()}
-    one, two = (run_all(arms, *binary, n_jobs=n_jobs) for n_jobs in (1, 2))
+    estimators = {"focal": make_pipeline(StandardScaler(), net), "bayes": GaussianNB()}
+    one = run_all(estimators, *binary)
+    with parallel_config("threading"):  # processes would only wait for torch to load
+        two = run_all(estimators, *binary, n_jobs=2)
     assert [said.method for said in one] == ["focal", "bayes"] * 3
     for a, b in zip(one, two, strict=True):
         same(a, b)
@@ -139,10 +147,10 @@ def test_estimators_stay_unfitted(binary):
 
 def test_frames_and_sparse_matrices_give_what_arrays_give(binary):
     X, y = binary
-    arms = {"focal": FocalNetClassifier(max_epochs=2, random_state=0)}
-    expected = run_all(arms, X, y)
+    estimators = {"focal": FocalNetClassifier(max_epochs=2, random_state=0)}
+    expected = run_all(estimators, X, y)
     for data in (pd.DataFrame(X), csr_array(X)):
-        for one, other in zip(run_all(arms, data, y), expected, strict=True):
+        for one, other in zip(run_all(estimators, data, y), expected, strict=True):
             same(one, other)
 
 
@@ -170,8 +178,8 @@ def test_progress_counts_the_fits_and_is_silent_by_default(binary, capsys):
 
 def test_failure_is_noted_and_the_rest_goes_on(binary):
     Counter.fits = 0
-    arms = {"counter": Counter(fail_at=3), "bayes": GaussianNB()}
-    results = run_all(arms, *binary)
+    estimators = {"counter": Counter(fail_at=3), "bayes": GaussianNB()}
+    results = run_all(estimators, *binary)
     failed = [said for said in results if isinstance(said, Failure)]
     assert failed == [Failure("counter", 0, 1, "ValueError: no luck")]
     assert sum(isinstance(said, FoldPrediction) for said in results) == 5
@@ -201,16 +209,16 @@ def test_what_is_saved_is_not_fitted_again(binary, tmp_path):
 
 
 def test_a_stopped_run_goes_on_and_gives_the_same(binary, tmp_path):
-    arms = {"focal": FocalNetClassifier(max_epochs=2, random_state=0), "counter": Counter()}
-    whole = run_all(arms, *binary)
-    stopped = run(arms, *binary, splits_of(*binary), seed=0, checkpoint=tmp_path)
+    estimators = {"focal": FocalNetClassifier(max_epochs=2, random_state=0), "counter": Counter()}
+    whole = run_all(estimators, *binary)
+    stopped = run(estimators, *binary, splits_of(*binary), seed=0, checkpoint=tmp_path)
     for _ in range(3):
         next(stopped)
     stopped.close()
     saved = len(list(tmp_path.iterdir()))
     assert 3 <= saved < 6
     Counter.fits = 0
-    for one, other in zip(run_all(arms, *binary, checkpoint=tmp_path), whole, strict=True):
+    for one, other in zip(run_all(estimators, *binary, checkpoint=tmp_path), whole, strict=True):
         same(one, other)
     assert Counter.fits < 6
 
@@ -231,17 +239,84 @@ def test_another_run_does_not_take_what_is_saved(binary, tmp_path, change):
     Counter.fits = 0
     X = X + 1 if change == "data" else X
     name = "other" if change == "name" else "counter"
-    arms = {name: Counter(-1 if change == "parameters" else None)}
+    estimators = {name: Counter(-1 if change == "parameters" else None)}
     seed = 1 if change == "seed" else 0
-    list(run(arms, X, y, splits_of(*binary), seed=seed, checkpoint=tmp_path))
+    list(run(estimators, X, y, splits_of(*binary), seed=seed, checkpoint=tmp_path))
     assert Counter.fits == 6
 
 
-def test_half_written_files_are_not_read(binary, tmp_path):
-    first = run_all({"bayes": GaussianNB()}, *binary, checkpoint=tmp_path)
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert all(name.endswith(".joblib") for name in names)
-    (tmp_path / "tmp123.part").write_bytes(b"half")
-    again = run_all({"bayes": GaussianNB()}, *binary, checkpoint=tmp_path)
+@pytest.mark.parametrize("damage", ["empty", "cut", "other bytes", "other content"])
+def test_damaged_file_is_set_aside_and_trained_again(binary, tmp_path, damage):
+    Counter.fits = 0
+    first = run_all({"counter": Counter()}, *binary, checkpoint=tmp_path)
+    path = sorted(tmp_path.iterdir())[1]
+    whole = path.read_bytes()
+    torn = {
+        "empty": b"",
+        "cut": whole[: len(whole) // 2],
+        "other bytes": b"\x00" * 99,
+        "other content": pickle.dumps("something else"),
+    }[damage]
+    path.write_bytes(torn)
+    Counter.fits = 0
+    with pytest.warns(UserWarning, match=re.escape(str(path)) + ".*trained again"):
+        again = run_all({"counter": Counter()}, *binary, checkpoint=tmp_path)
+    assert Counter.fits == 2  # of one fold, with its tuning
     for one, other in zip(first, again, strict=True):
         same(one, other)
+    assert path.with_name(f"{path.name}.damaged").read_bytes() == torn
+    run_all({"counter": Counter()}, *binary, checkpoint=tmp_path)
+    assert Counter.fits == 2
+
+
+def test_file_that_cannot_be_written_is_named(binary, tmp_path, monkeypatch):
+    run_all({"bayes": GaussianNB()}, *binary, checkpoint=tmp_path)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    path = tmp_path / names[0]
+    path.unlink()
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OSError, match="No space left") as caught:
+        run_all({"bayes": GaussianNB()}, *binary, checkpoint=tmp_path)
+    assert caught.value.filename == str(path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == names[1:]
+
+
+# Backends and ensembles ------------------------------------------------------------------------
+
+
+class ListsOnly(ThreadingBackend):
+    """Like that of Ray: it gives all results at the end."""
+
+    supports_return_generator = False
+
+
+def test_backend_without_generators_serves(binary):
+    register_parallel_backend("lists-only", ListsOnly)
+    expected = run_all({"bayes": GaussianNB()}, *binary)
+    with parallel_config("lists-only", n_jobs=2):
+        given = run_all({"bayes": GaussianNB()}, *binary)
+    for one, other in zip(given, expected, strict=True):
+        same(one, other)
+
+
+def test_ensemble_tunes_its_decisions_without_another_fit(binary, monkeypatch):
+    X, y = binary
+    fits = []
+    fit = FocalEnsembleClassifier.fit
+    monkeypatch.setattr(
+        FocalEnsembleClassifier, "fit", lambda self, *args: fits.append(1) or fit(self, *args)
+    )
+    ensemble = FocalEnsembleClassifier(
+        n_estimators=4, hidden_layer_sizes=8, max_epochs=10, n_folds=4, random_state=0
+    )
+    folds = run_all({"ensemble": make_pipeline(ensemble)}, X, y)
+    assert len(fits) == len(folds) == 3
+    for said in folds:
+        train = np.setdiff1d(np.arange(len(y)), said.test)
+        ensemble.set_params(decision="auto").fit(X[train], y[train])
+        assert_array_equal(said.labels, ensemble.predict(X[said.test]))
+        for metric in ("balanced_accuracy", "f1_macro", "mcc"):
+            ensemble.set_params(decision=metric)
+            assert_array_equal(said.tuned[metric], ensemble.predict(X[said.test]))
+        assert said.tuned.keys() == {"balanced_accuracy", "f1_macro", "g_mean", "mcc"}
+        assert said.tuned["g_mean"].sum() > said.labels.sum()  # more of the rare class

@@ -7,7 +7,8 @@ from _synthetic import METHODS, make_comparison
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from focalsk.comparison import ARMS, METRICS, Comparison, corrected_interval, corrected_ttest
+from focalsk.comparison import METHODS as BUILT_IN
+from focalsk.comparison import METRICS, Comparison, corrected_interval, corrected_ttest
 from focalsk.comparison._folds import Failure
 from focalsk.comparison._statistics import holm
 
@@ -170,7 +171,7 @@ def test_table_is_that_of_the_report_module(comparison):
 
 
 def test_default_table_of_all_methods_fits_a_terminal():
-    comparison = make_comparison(dict.fromkeys(ARMS, (2.0, 1.0)), n=100, folds=2)
+    comparison = make_comparison(dict.fromkeys(BUILT_IN, (2.0, 1.0)), n=100, folds=2)
     for metric in ["average_precision", "log_loss"]:
         comparison.scoring = metric
         assert max(map(len, comparison.table().splitlines()[:-1])) <= 100

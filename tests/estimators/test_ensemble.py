@@ -206,6 +206,15 @@ def test_a_module_of_ones_own():
     assert clf.score(X, Y) > 0.7
 
 
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(6), nn.Dropout(0.5)], ids=repr)
+def test_a_module_that_cannot_be_stacked_is_refused(layer):
+    def module(n_features, n_outputs):
+        return nn.Sequential(layer, nn.Linear(n_features, n_outputs))
+
+    with pytest.raises(ValueError, match=r"side by side, but .*Sequential"):
+        make(module=module).fit(X, Y)
+
+
 # --- Tables --------------------------------------------------------------------------------------
 
 

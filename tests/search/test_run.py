@@ -16,9 +16,8 @@ from torch import nn
 
 from focalsk import FocalGridSearchCV, FocalNetClassifier
 from focalsk.estimators import Fold, Stack, Task
-from focalsk.search import _run as module
 from focalsk.search._folds import final_estimator, focal_classifier_of
-from focalsk.search._run import chunk_streams, free_memory, net_bytes
+from focalsk.search._run import chunk_streams, net_bytes
 
 X, Y = make_classification(60, 4, n_redundant=0, weights=[0.7], random_state=0)
 
@@ -83,46 +82,36 @@ def test_train_scores_need_one_more_transformation(calls):
     assert [name for name, *_ in calls] == ["fit", *["transform"] * 3] * 3
 
 
-def recorded_tasks(monkeypatch, search, **fit_params):
-    tasks = []
-
-    class Recorded(Task):
-        def __init__(self, *args):
-            super().__init__(*args)
-            tasks.append(self)
-
-    monkeypatch.setattr(module, "Task", Recorded)
-    search.fit(X, Y, **fit_params)
-    return tasks
+def stacks_of(search):
+    """Nets in each stack, and how many arrays of samples they share."""
+    return [(stack["n_nets"], stack["n_streams"]) for stack in search.fit(X, Y).stacks_]
 
 
-def test_tasks_of_a_fold_share_their_samples(monkeypatch):
-    grid = {"gamma": [0, 2], "hidden_layer_sizes": [(3,), (2,)], "output": ["softmax", "sigmoid"]}
-    tasks = recorded_tasks(monkeypatch, make_search(grid=grid))
-    assert len(tasks) == 8 * 3
-    assert len({id(task.fold) for task in tasks}) == 2 * 3  # as many as outputs times folds
-    arrays = {id(task.train.X): task.key[1] for task in tasks}
-    assert sorted(arrays.values()) == [0, 1, 2]  # not even the outputs have arrays of their own
+def test_nets_of_a_fold_share_their_samples(calls):
+    grid = {
+        "focalnetclassifier__hidden_layer_sizes": [(3,), (2,)],
+        "focalnetclassifier__output": ["softmax", "sigmoid"],
+        "focalnetclassifier__gamma": [0, 2],
+    }
+    search = make_search(make_pipeline(Counting(), make()), grid)
+    assert stacks_of(search) == [(2 * 3, 3)] * 4
+    assert len(calls) == 3 * 3
 
 
-def test_early_stopping_splits_are_made_once(monkeypatch):
-    search = make_search(make(early_stopping=True))
-    tasks = recorded_tasks(monkeypatch, search)
-    assert len(tasks) == 4 * 3
-    for part in ("train", "valid"):
-        assert len({id(getattr(task, part).X) for task in tasks}) == 3
+def test_early_stopping_splits_are_made_once():
+    assert stacks_of(make_search(make(early_stopping=True))) == [(12, 3)]
 
 
-def test_seeds_of_their_own_have_early_stopping_splits_of_their_own(monkeypatch):
-    search = make_search(make(early_stopping=True), {"random_state": [0, 1], "gamma": [0, 2]})
-    tasks = recorded_tasks(monkeypatch, search)
-    assert len({id(task.train.X) for task in tasks}) == 2 * 3
+def test_seeds_of_their_own_have_early_stopping_splits_of_their_own():
+    grid = {"random_state": [0, 1], "gamma": [0, 2]}
+    assert stacks_of(make_search(make(early_stopping=True), grid)) == [(12, 2 * 3)]
 
 
 @pytest.mark.parametrize("random_state", [None, 0, np.random.RandomState(0)], ids=str)
-def test_seeds(monkeypatch, random_state):
-    tasks = recorded_tasks(monkeypatch, make_search(make(random_state=random_state)))
-    assert len({task.seed for task in tasks}) == 1
+def test_candidates_have_one_seed(random_state):
+    search = make_search(make(random_state=random_state), {"gamma": [2, 2.0]}).fit(X, Y)
+    one, other = search.cv_results_["mean_test_score"]
+    assert one == other
 
 
 # --- Cutting up ----------------------------------------------------------------------------------
@@ -162,20 +151,11 @@ def test_chunks(budget, n_jobs, expected):
     assert sorted(keys) == [(k, s) for k in range(4) for s in range(3)]
 
 
-def test_without_a_budget_a_quarter_of_the_free_memory(monkeypatch):
-    streams = make_streams(1, 4)
-    monkeypatch.setattr(module, "free_memory", lambda: 8 * net_bytes(streams[0][0]))
-    assert shapes(chunk_streams(streams, None, 1)) == [(1, 2), (1, 2)]
-
-
-def test_free_memory(monkeypatch):
-    assert free_memory() > 2**20
-
-    def unknown(name):
-        raise ValueError(name)
-
-    monkeypatch.setattr(module.os, "sysconf", unknown, raising=False)
-    assert free_memory() == 4 * 2**30
+def test_memory_budget_cuts_stacks():
+    per_net = net_bytes(make_streams(1, 1)[0][0])
+    assert stacks_of(make_search()) == [(12, 3)]  # a quarter of the free memory is plenty
+    assert stacks_of(make_search(memory_budget=6 * per_net)) == [(6, 3)] * 2
+    assert stacks_of(make_search(memory_budget=1)) == [(1, 1)] * 12
 
 
 def test_net_bytes_grow_with_what_a_net_takes():
