@@ -283,6 +283,11 @@ CASES = {
     "unequal-csr": Case(
         GAMMAS, (sparse.csr_array(BINARY[0]), BINARY[1]), n_stacks=2, kwargs={"cv": UNEQUAL}
     ),
+    "smoothing": Case({"label_smoothing": [0, 0.1, 0.3], **GAMMA_ALPHA}, refit=True),
+    "smoothing-sigmoid-three": Case(
+        {"label_smoothing": [0.0, 0.3], **GAMMA_ALPHA}, THREE, estimator=make(output="sigmoid")
+    ),
+    "smoothing-labels": Case({"label_smoothing": [0.0, 0.3], **GAMMAS}, LABELS),
     "groups": Case(GAMMAS, kwargs={"cv": GroupKFold(3)}, fit_params={"groups": np.arange(60) // 7}),
     # Early stopping.
     "stopping": Case({"lr": [0.05, 0.3], **GAMMAS}, estimator=make(**STOPPING), refit=True),

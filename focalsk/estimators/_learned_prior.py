@@ -19,6 +19,7 @@ from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassi
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC, NuSVC
 
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._ensemble import FocalEnsembleClassifier
@@ -153,6 +154,8 @@ def learned_prior(estimator: Any, seen: Seen) -> NDArray[np.float64]:
         return learned_prior(estimator.steps[-1][1], _after_samplers(estimator, seen))
     if isinstance(estimator, FocalEnsembleClassifier | CalibratedClassifierCV):
         return seen.share()  # put right by themselves, on the data as they are
+    if isinstance(estimator, SVC | NuSVC):
+        return seen._replace(weight=None).share()  # Platt's sigmoid is fitted without any weights
     if isinstance(estimator, FocalNetClassifier):
         undone = estimator.alpha_ is None or estimator.proba == "posterior"
         return seen.share() if undone else _weighted(seen.share(), estimator.alpha_)

@@ -35,12 +35,17 @@ class PriorCorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
     :math:`p_k \pi_k / \rho_k`, renormalised [1]_ [2]_ [3]_.
 
     This is exact for random over- and undersampling, and for class and sample weights where the
-    classifier minimises a proper loss (log loss, squared error) or counts (trees): as exact as its
-    probabilities are of what it was trained on. It is approximate for samplers that change more
-    than the prior, as they make samples up (SMOTE, ADASYN) or choose them (NearMiss, edited nearest
-    neighbours); for averages over members, each of which has learned the prior a little differently
+    classifier minimises a proper loss (log loss, squared error): as exact as its probabilities are
+    of what it was trained on. It is approximate for samplers that change more than the prior, as
+    they make samples up (SMOTE, ADASYN) or choose them (NearMiss, edited nearest neighbours); for
+    averages over members, each of which has learned the prior a little differently
     (imbalanced-learn's balanced bagging and forest); and for boosting whose scores are no
     probabilities of anything (RUSBoost, EasyEnsemble).
+
+    It goes too far where a classifier learns its samples by heart, as then neither class weights
+    nor copies of samples have moved its probabilities by as much as its prior: forests of
+    trees that grow until their leaves are pure, above all, and boosting for many iterations. Give
+    their trees larger leaves, undersample, or calibrate on held-out samples instead.
 
     Parameters
     ----------
@@ -54,7 +59,8 @@ class PriorCorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         `auto_class_weights`), `priors` of discriminant analysis and naive Bayes, also inside
         searches, thresholds, bagging, voting, stacking and imbalanced-learn's ensembles. What is
         calibrated on the data already, CalibratedClassifierCV and FocalNetClassifier, is left as
-        it is. Anything else is refused with an error; give numbers then. They need not sum to 1.
+        it is, and so are SVC and NuSVC, whose probabilities come from Platt's sigmoid without the
+        weights. Anything else is refused with an error; give numbers then. They need not sum to 1.
     target_prior : None, 'unweighted', dict or array-like of shape (n_classes,), default=None
         The prior that probabilities are to have. None is that of the data given to `fit`, in which
         a sample of weight 2 counts twice. 'unweighted' counts each sample once: for a

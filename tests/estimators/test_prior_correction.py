@@ -42,7 +42,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -293,6 +293,27 @@ def test_the_estimator_is_fitted_as_it_is_alone(name):
     assert repr(corrected.estimator_) == repr(estimator)
     by_hand = shift_prior(alone.predict_proba(X), corrected.train_prior_, PRIOR)
     assert (corrected.predict_proba(X) == by_hand).all()
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
+@pytest.mark.parametrize("kind", [SVC, NuSVC])
+def test_platt_has_put_back_the_prior_already(kind):
+    """Weights move the margins of a support vector machine, not the sigmoid over them."""
+    nu = {"nu": 0.1} if kind is NuSVC else {}
+    machine = kind(probability=True, random_state=0, **nu)
+    weight = np.where(BINARY == 1, 5.0, 1.0)
+    for svc, weights in (
+        (clone(machine).set_params(class_weight="balanced"), None),
+        (machine, weight),
+    ):
+        corrected = PriorCorrectedClassifier(svc, target_prior="unweighted")
+        corrected.fit(X, BINARY, sample_weight=weights)
+        np.testing.assert_allclose(corrected.train_prior_, [1 - BINARY.mean(), BINARY.mean()])
+        raw = corrected.estimator_.predict_proba(X)
+        assert abs(raw[:, 1].mean() - BINARY.mean()) < 0.05
+        assert (corrected.predict_proba(X) == raw).all()
+    sampled = PriorCorrectedClassifier(make_sampling_pipeline(UNDER, machine)).fit(X, BINARY)
+    np.testing.assert_allclose(sampled.train_prior_, [0.5, 0.5])
 
 
 def test_adasyn_is_counted_not_assumed():

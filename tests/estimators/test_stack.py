@@ -59,6 +59,8 @@ def weights_in(stack, m):
 CASES = {
     "gamma": ({}, "gamma", [0, 2, [0, 1, 2]]),
     "alpha": ({}, "alpha", [None, "sqrt", [1, 2, 3]]),
+    "smoothing": ({"alpha": "sqrt"}, "label_smoothing", [0, 0.1, 0.4]),
+    "smoothing, sigmoid": ({"output": "sigmoid"}, "label_smoothing", [0, 0.1, 0.4]),
     "lr": ({}, "lr", [0.01, 0.1]),
     "momentum": (
         {"optimizer": "sgd", "optimizer_params": {"momentum": 0.9}},
@@ -88,7 +90,9 @@ DATA = {
 
 
 PAIRS = [(case, "dense") for case in CASES] + [
-    (case, data) for case in ("gamma", "dropout", "stopping", "module") for data in list(DATA)[1:]
+    (case, data)
+    for case in ("gamma", "smoothing, sigmoid", "dropout", "stopping", "module")
+    for data in list(DATA)[1:]
 ]
 
 

@@ -94,6 +94,41 @@ def test_labels(k, gamma, smoothing, eta, alpha):
     np.testing.assert_allclose(weighted, expected, rtol=0, atol=1e-8)
 
 
+@pytest.mark.parametrize("k", [2, 3, 5])
+@pytest.mark.parametrize("smoothing", [0.05, 0.3])
+def test_the_minimiser_of_torchs_cross_entropy(k, smoothing):
+    rng = np.random.default_rng(k)
+    eta, alpha = torch.tensor(rng.dirichlet(np.full(k, 2.0))), torch.tensor(rng.uniform(0.2, 4, k))
+    options = {"weight": alpha, "label_smoothing": smoothing, "reduction": "none"}
+    z = minimiser(lambda z: F.cross_entropy(z.expand(k, -1), torch.arange(k), **options) @ eta, k)
+    found = focal_posterior(z, 0.0, alpha, label_smoothing=smoothing)
+    np.testing.assert_allclose(found, eta, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_a_gamma_for_each_class(k):
+    rng = np.random.default_rng(k)
+    eta, alpha, gamma = rng.dirichlet(np.full(k, 2.0)), rng.uniform(0.2, 4, k), rng.uniform(0, 5, k)
+    for coding in (ClassCoding(np.arange(k)), OneVersusRestCoding(np.arange(k))):
+        criterion = coding.loss(torch.tensor(gamma), alpha, 0.2)
+        z = minimiser(expected_over_classes(criterion, eta), k)
+        found = coding.probabilities(z[None], gamma, alpha, "posterior", 0.2)[0]
+        np.testing.assert_allclose(found, eta, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0, 5.0])
+def test_two_classes_with_one_sigmoid(gamma):
+    eta, alpha = np.array([0.85, 0.15]), np.array([0.5, 3.0])
+    coding = ClassCoding(np.arange(2), one_logit=True)
+    criterion, share = coding.loss(gamma, alpha, 0.1), torch.tensor(eta)[:, None]
+    target = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    z = minimiser(lambda z: criterion(z.expand(2, 1), target, weight=share, avg_factor=1.0), 1)
+    found = coding.probabilities(z[None], gamma, alpha, "posterior", 0.1)[0]
+    np.testing.assert_allclose(found, eta, rtol=0, atol=1e-8)
+    decided = coding.scores(z[None], gamma, alpha, 0.1).sigmoid().item()
+    assert decided == pytest.approx((alpha * eta)[1] / (alpha @ eta), abs=1e-8)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 def test_the_smoothed_sigmoid_loss_is_torchs(smoothing):
     logits, target = torch.randn(7, 3).double(), torch.randint(2, (7, 3)).double()

@@ -277,6 +277,27 @@ def test_sigmoid_predictions_are_the_posterior(data, n_labels):
     assert (net.predict(X) == target).mean() > 0.8
 
 
+def test_smoothing_is_undone_before_the_weights_decide(data):
+    X, y = data
+    alpha = torch.tensor([0.2, 1.0, 3.0])
+    options = {"criterion__gamma": 1.5, "criterion__label_smoothing": 0.2}
+    net = make(criterion__alpha=alpha, max_epochs=40, **options).fit(X, y)
+    p = focal_posterior(net.forward(X), 1.5, alpha, label_smoothing=0.2)
+    assert_array_equal(net.predict_proba(X), p)
+    assert_array_equal(net.predict(X), (p * alpha).argmax(dim=1))
+    assert (
+        abs(net.predict_proba(X) - focal_posterior(net.forward(X), 1.5, alpha).numpy()).max() > 0.02
+    )
+
+    labels = np.eye(3, dtype=np.float32)[y]
+    alpha = torch.tensor([[1.0, 1.0, 0.5], [2.0, 0.5, 3.0]])
+    net = make(criterion=SigmoidFocalLoss, criterion__alpha=alpha, max_epochs=40, **options)
+    net.fit(X, labels)
+    p = sigmoid_focal_posterior(net.forward(X), 1.5, alpha, label_smoothing=0.2)
+    assert_array_equal(net.predict_proba(X), p)
+    assert_array_equal(net.predict(X), alpha[1] * p > alpha[0] * (1 - p))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_dtype_of_the_parameters(data, dtype):
     X, y = data

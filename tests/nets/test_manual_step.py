@@ -48,6 +48,14 @@ CRITERIA = {
     "smoothed, gammas": (FocalLoss([0.0, 1.0, 3.0], label_smoothing=0.2), torch.int64),
     "one against the rest": (OneVersusRestLoss(2.0, [0.5, 0.0, 3.0]), torch.int64),
     "labels": (SigmoidFocalLoss([0.0, 1.0, 3.0], torch.rand(2, C)), torch.float64),
+    "smoothed, one against the rest": (
+        OneVersusRestLoss(2.0, [0.5, 0.0, 3.0], label_smoothing=0.2),
+        torch.int64,
+    ),
+    "smoothed labels": (
+        SigmoidFocalLoss([0.0, 1.0, 3.0], torch.rand(2, C), label_smoothing=0.1),
+        torch.float64,
+    ),
     "labels, gamma 0": (SigmoidFocalLoss(0.0), torch.float32),
 }
 
