@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from focalsk._arguments import Parser, add_reading, at_least, complain, pair, reading_of
+from focalsk._compat._files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -239,7 +240,7 @@ def _fit(args: argparse.Namespace) -> None:
         "classes": classes,
         "versions": {"focalsk": focalsk.__version__, **_versions()},
     }
-    joblib.dump(model, args.output, compress=3)
+    write_whole(args.output, lambda file: joblib.dump(model, file, compress=("zlib", 3)))
     found = getattr(estimator, "best_params_", {})
     searched = ", ".join(f"{name.split('__')[-1]}={value}" for name, value in found.items())
     print(f"{args.method}{f' ({searched})' if searched else ''}: ", end="")
@@ -379,9 +380,12 @@ def _versions() -> dict[str, str]:
 
 def _write(frame: pd.DataFrame, path: str, delimiter: str) -> None:
     if path.endswith(".parquet"):
-        frame.to_parquet(path, engine="pyarrow", index=False)
-    else:
-        frame.to_csv(path, sep=delimiter, index=False)
+        write_whole(path, lambda file: frame.to_parquet(file, engine="pyarrow", index=False))
+        return
+    packed: Any = {".gz": "gzip", ".zst": "zstd"}.get(os.path.splitext(path)[1])
+    write_whole(
+        path, lambda file: frame.to_csv(file, sep=delimiter, index=False, compression=packed)
+    )
 
 
 def _note(message: object) -> None:

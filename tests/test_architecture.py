@@ -21,7 +21,7 @@ ROOMS = {
     "search": {"_compat", "estimators"},
     "comparison": {"_compat", "losses", "nets", "tables", "estimators", "search"},
     "_arguments": set(),
-    "cli": {"_arguments", "tables", "estimators", "comparison", "__version__"},
+    "cli": {"_compat", "_arguments", "tables", "estimators", "comparison", "__version__"},
     "__main__": {"cli"},
 }
 OPTIONAL = {"duckdb", "hypothesis", "imblearn", "matplotlib", "mpmath", "polars", "pytest"}

@@ -391,3 +391,33 @@ def test_copy_of_three_classes_is_left_out_where_one_is_compared_with_the_rest(t
     assert "90 rows; columns: 1 numeric" in out
     assert "copy (a copy of the target" in out
     assert "Unnamed: 0 (row numbers)" in out
+
+
+def test_old_files_stay_whole_where_writing_fails(data, model, tmp_path, capsys, monkeypatch):
+    old, scored = tmp_path / "model.joblib", tmp_path / "scored.csv"
+    old.write_bytes(model.read_bytes())
+    scored.write_text("what was there\n")
+
+    def full(value, file, **kwargs):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(joblib, "dump", full)
+    fit = ["fit", data, "--target", "default", "--method", "smote", "--epochs", "2", "-o", old]
+    assert run(*fit) == 2
+    assert f"error: No space left on device: {old}" in capsys.readouterr().err
+    assert old.read_bytes() == model.read_bytes()
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    assert run("predict", model, data, "-o", scored) == 2
+    assert f"No space left on device: {scored}" in capsys.readouterr().err
+    assert scored.read_text() == "what was there\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.joblib", "scored.csv"]
+
+
+def test_predictions_may_take_the_place_of_the_rows(data, model, tmp_path):
+    rows, beside = tmp_path / "rows.csv", tmp_path / "beside.csv.gz"
+    rows.write_bytes(data.read_bytes())
+    assert run("predict", model, rows, "-o", beside) == 0
+    assert run("predict", model, rows, "-o", rows) == 0
+    in_place, packed = (pd.read_csv(path, sep=";") for path in (rows, beside))
+    pd.testing.assert_frame_equal(in_place, packed)
