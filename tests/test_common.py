@@ -30,6 +30,8 @@ ENSEMBLES = {
     "balanced ensemble": {"class_weight": "balanced", "gamma": 1.0, "alpha": "sqrt", **SMALL},
     "sigmoid ensemble": {"output": "sigmoid", "label_smoothing": 0.0, **SMALL},
 }
+# The checks of the others run with `make test-slow`.
+QUICK = {"defaults", "balanced", "early stopping", "ensemble"}
 # What is held out depends on the rows, so a row of weight 2 and two rows of weight 1 train
 # differently.
 UNFIT = {
@@ -54,7 +56,12 @@ def checks(module, variant, unfit):
         found.setdefault(check.func.__name__, []).append((estimator, check))
     assert unfit <= set(found), "a check left out is no longer there"
     return [
-        pytest.param(estimator, check, id=f"{variant}-{name}")
+        pytest.param(
+            estimator,
+            check,
+            id=f"{variant}-{name}",
+            marks=[] if variant in QUICK else pytest.mark.slow,
+        )
         for name in found
         if name not in unfit
         for estimator, check in found[name]

@@ -229,7 +229,7 @@ METHODS: dict[str, Method] = {
     "random-over-corrected": _corrected("random-over"),
     "random-under-corrected": _corrected("random-under"),
     "smote-corrected": _corrected("smote"),
-    "balanced-random-forest-corrected": _corrected("balanced-random-forest"),
+    "balanced-rf-corrected": _corrected("balanced-random-forest"),
     "boosting": _ensemble(HistGradientBoostingClassifier, "boosting"),
     "boosting-balanced": _ensemble(
         HistGradientBoostingClassifier, "boosting", class_weight="balanced"

@@ -2,6 +2,7 @@
 
 import pickle
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,10 +126,17 @@ def test_held_out_posteriors_are_of_nets_that_did_not_see_the_sample():
 # --- The same whatever the circumstances ---------------------------------------------------------
 
 
+@pytest.mark.slow
+def test_same_in_other_processes():
+    found = make(n_jobs=2).fit(X, Y).predict_proba(X)
+    assert_allclose(found, make().fit(X, Y).predict_proba(X), rtol=1e-9)
+
+
 def test_same_with_jobs_threads_pickled_and_cloned():
     clf = make().fit(X, Y)
     expected = clf.predict_proba(X)
-    assert_allclose(make(n_jobs=2).fit(X, Y).predict_proba(X), expected, rtol=1e-9)
+    with joblib.parallel_config(backend="threading"):
+        assert_allclose(make(n_jobs=2).fit(X, Y).predict_proba(X), expected, rtol=1e-9)
     assert_array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X), expected)
     assert_array_equal(clone(clf).fit(X, Y).predict_proba(X), expected)
     torch.set_num_threads(2)
