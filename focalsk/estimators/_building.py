@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -18,6 +18,9 @@ from sklearn.utils import check_random_state
 
 from focalsk.estimators._target_coding import TargetCoding
 from focalsk.nets import FIRST_BATCH, FocalMLP, FocalNet, seeded
+
+if TYPE_CHECKING:
+    from focalsk.estimators._classifier import FocalNetClassifier
 
 __all__ = [
     "OPTIMIZERS",
@@ -35,7 +38,7 @@ __all__ = [
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
-def make_net(estimator: Any, X: Any, n_outputs: int, criterion: Any) -> FocalNet:
+def make_net(estimator: FocalNetClassifier, X: Any, n_outputs: int, criterion: Any) -> FocalNet:
     """An initialized FocalNet with the parameters of a FocalNetClassifier, for samples like X."""
     net = FocalNet(
         **module_params(estimator, X.shape[1], n_outputs),
@@ -78,14 +81,14 @@ _CHANGEABLE = (
 )  # fmt: skip
 
 
-def made_from(estimator: Any) -> dict[str, Any]:
+def made_from(estimator: FocalNetClassifier) -> dict[str, Any]:
     """The parameters that a net is made from, to be compared with later ones."""
     values = {name: getattr(estimator, name) for name in (*_FIXED, *_CHANGEABLE)}
     containers = (list, dict, np.ndarray)
     return {k: copy.copy(v) if isinstance(v, containers) else v for k, v in values.items()}
 
 
-def continue_net(estimator: Any, made: dict[str, Any], criterion: Any) -> None:
+def continue_net(estimator: FocalNetClassifier, made: dict[str, Any], criterion: Any) -> None:
     """Give an estimator's net the parameters that were changed since it was made.
 
     `made` is what :func:`made_from` gave then. Raises ValueError for a parameter that a net cannot
@@ -147,7 +150,7 @@ def _weights_of(module: Any) -> Any:
     return repr(module), {k: v.numpy(force=True) for k, v in module.state_dict().items()}
 
 
-def net_params(estimator: Any, X: Any) -> dict[str, Any]:
+def net_params(estimator: FocalNetClassifier, X: Any) -> dict[str, Any]:
     """The parameters of FocalNet that do not differ between nets trained side by side."""
     device = find_device(estimator.device)
     double = X.dtype == np.float64 and device.type == "cpu"
@@ -162,13 +165,13 @@ def net_params(estimator: Any, X: Any) -> dict[str, Any]:
     }
 
 
-def make_seed(estimator: Any) -> int:
+def make_seed(estimator: FocalNetClassifier) -> int:
     """The seed that an estimator's `random_state` stands for."""
     return int(check_random_state(estimator.random_state).randint(np.iinfo(np.int32).max))
 
 
 def make_criterion(
-    estimator: Any, coding: TargetCoding, counts: NDArray[np.float64]
+    estimator: FocalNetClassifier, coding: TargetCoding, counts: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64] | None, Any]:
     """Alpha, and the loss of a coding with it and with the estimator's gamma and smoothing."""
     alpha, class_weight = estimator.alpha, estimator.class_weight
@@ -223,7 +226,7 @@ def find_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, Any]:
+def module_params(estimator: FocalNetClassifier, n_features: int, n_outputs: int) -> dict[str, Any]:
     """FocalNet's `module` and its arguments."""
     module, given = estimator.module, estimator.module_params or {}
     if isinstance(module, torch.nn.Module):
@@ -241,7 +244,7 @@ def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, 
             ) from error
     if module is None:
         module = FocalMLP
-        sizes = estimator.hidden_layer_sizes
+        sizes: Any = estimator.hidden_layer_sizes
         sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
         if not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
             raise ValueError(
@@ -254,12 +257,13 @@ def module_params(estimator: Any, n_features: int, n_outputs: int) -> dict[str, 
     return {"module": module, **{f"module__{name}": value for name, value in given.items()}}
 
 
-def find_optimizer(estimator: Any) -> Any:
+def find_optimizer(estimator: FocalNetClassifier) -> Any:
     """The optimizer class that an estimator's `optimizer` names or is."""
-    return OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
+    optimizer: Any = estimator.optimizer
+    return OPTIMIZERS.get(optimizer, optimizer)
 
 
-def optimizer_params(estimator: Any, device: torch.device) -> dict[str, Any]:
+def optimizer_params(estimator: FocalNetClassifier, device: torch.device) -> dict[str, Any]:
     """FocalNet's `optimizer` and its arguments; Adam is fused into one call where it can be."""
     optimizer = find_optimizer(estimator)
     given = dict(estimator.optimizer_params or {})
@@ -273,7 +277,7 @@ def optimizer_params(estimator: Any, device: torch.device) -> dict[str, Any]:
     return {"optimizer": optimizer, **{f"optimizer__{name}": v for name, v in given.items()}}
 
 
-def _callbacks(estimator: Any) -> list[Any]:
+def _callbacks(estimator: FocalNetClassifier) -> list[Any]:
     """The callbacks as a net may change them, for parameters must stay as they were set."""
     return [_clone_callback(callback) for callback in estimator.callbacks or []]
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from focalsk.nets import PREDICTION, seeded
+
+if TYPE_CHECKING:
+    from focalsk.estimators._classifier import FocalNetClassifier
+    from focalsk.estimators._ensemble import FocalEnsembleClassifier
+
+    Classifier: TypeAlias = FocalNetClassifier | FocalEnsembleClassifier
 
 __all__ = [
     "check_outputs",
@@ -74,7 +80,7 @@ def _restorer(net: Any) -> Any:
     return restore
 
 
-def divergence(estimator: Any) -> str:
+def divergence(estimator: Classifier) -> str:
     """What to say of an estimator whose weights are no longer numbers."""
     return (
         f"Training diverged: weights of {estimator!r} became infinite or NaN. Lower 'lr', now "
@@ -107,7 +113,7 @@ def trace(module: torch.nn.Module) -> torch.Tensor:
 
 
 def warn_if_idle(
-    estimator: Any,
+    estimator: Classifier,
     before: torch.Tensor,
     continuing: bool,
     X: Any = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,10 +14,16 @@ from sklearn.utils.validation import validate_data
 from focalsk._compat._sklearn import check_sample_weight, check_targets
 from focalsk.estimators._target_coding import Samples, TargetCoding
 
+if TYPE_CHECKING:
+    from focalsk.estimators._classifier import FocalNetClassifier
+    from focalsk.estimators._ensemble import FocalEnsembleClassifier
+
+    Classifier: TypeAlias = FocalNetClassifier | FocalEnsembleClassifier
+
 __all__ = ["check_X", "check_X_y", "check_no_missing", "check_range", "read_samples", "weigh"]
 
 
-def check_X(estimator: Any, X: Any) -> Any:
+def check_X(estimator: Classifier, X: Any) -> Any:
     """Samples to predict, as floating point array or CSR matrix."""
     _check_axes(estimator, X)
     X = validate_data(estimator, X, reset=False, **_rules(estimator))
@@ -25,7 +31,7 @@ def check_X(estimator: Any, X: Any) -> Any:
     return X
 
 
-def check_X_y(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+def check_X_y(estimator: Classifier, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     """Samples and targets to train on; with `reset`, what X is like is noted on the estimator."""
     _check_axes(estimator, X)
     if sparse.issparse(y) and y.shape[1:] in ((), (1,)):
@@ -40,7 +46,7 @@ def check_X_y(estimator: Any, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     return X, y
 
 
-def _check_axes(estimator: Any, X: Any) -> None:
+def _check_axes(estimator: Classifier, X: Any) -> None:
     n_axes = getattr(X, "ndim", 2)
     if estimator.module is None and n_axes > 2:
         raise ValueError(
@@ -87,7 +93,7 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
-def check_table(estimator: Any, X: Any, y: Any = None, reset: bool = False) -> Any:
+def check_table(estimator: Classifier, X: Any, y: Any = None, reset: bool = False) -> Any:
     """A data frame with columns of any kind, and its targets if it is to be trained on."""
     X = X if hasattr(X, "iloc") else X.to_pandas()
     X = validate_data(estimator, X, reset=reset, skip_check_array=True)
@@ -110,7 +116,7 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
-def _rules(estimator: Any) -> dict[str, Any]:
+def _rules(estimator: Classifier) -> dict[str, Any]:
     return {
         "accept_sparse": "csr",
         "dtype": (np.float64, np.float32),
@@ -131,7 +137,12 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
 
 
 def read_samples(
-    estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None = None, *, reset: bool = True
+    estimator: Classifier,
+    X: Any,
+    y: Any,
+    sample_weight: ArrayLike | None = None,
+    *,
+    reset: bool = True,
 ) -> tuple[TargetCoding, Samples]:
     """Everything that `fit` does with its arguments before it trains.
 

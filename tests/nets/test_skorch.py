@@ -7,6 +7,7 @@ import threading
 
 import cloudpickle
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -305,6 +306,28 @@ def test_default_callbacks_and_rows(data):
 def test_options_of_a_loader_need_one(data):
     with pytest.raises(TypeError, match="pass iterator_train=DataLoader"):
         make(iterator_train__num_workers=2).fit(*data)
+
+
+@pytest.mark.parametrize("form", ["frame", "doubles", "a weight third"])
+def test_samples_in_other_forms_are_the_same_samples(data, form):
+    X, y = data
+    expected = make().fit(X, y).predict_proba(X)
+    if form == "frame":  # one array, not a dict of columns
+        net = make().fit(pd.DataFrame(X), y)
+    elif form == "doubles":  # cast to the module's type
+        net = make().fit(X.astype(np.float64), y)
+    else:
+        ones = torch.ones(len(X))
+        dataset = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(y), ones)
+        net = make(train_split=None, batch_size=-1).fit(dataset)
+        expected = make(batch_size=-1).fit(X, y, sample_weight=ones).predict_proba(X)
+    assert_allclose(net.predict_proba(X), expected, rtol=1e-5)
+
+
+def test_nets_on_the_cpu_are_pickled_as_they_are(data):
+    net = make(torch_load_kwargs={"weights_only": True}).fit(*data)
+    again = pickle.loads(pickle.dumps(net))  # without torch.load, whose options are not asked
+    assert_array_equal(again.predict_proba(data[0]), net.predict_proba(data[0]))
 
 
 @pytest.mark.parametrize("y", [np.array(["a", "b"] * 60), np.array([None] * 120)])
