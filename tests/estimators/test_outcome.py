@@ -255,6 +255,7 @@ def test_scores_of_three_classes_as_callbacks(output, scoring):
     assert np.isfinite(fitted.history_[:, "s"]).all()
 
 
+@pytest.mark.slow
 def test_a_class_of_this_file_goes_to_other_processes():
     with_jobs = CalibratedClassifierCV(make(module=Draws), n_jobs=2, cv=2).fit(X, Y)
     assert_array_equal(

@@ -383,6 +383,7 @@ def test_vmap_over_targets_alone():
 
 # The compiler itself instantiates autograd.Function, which torch deprecates.
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_compiles_whole(call, backend):
     loss, logits = call

@@ -74,6 +74,7 @@ def compare(ours, theirs):
     assert repr(ours.scorer_) == repr(theirs.scorer_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS, ids=["grid", "randomized"])
 @pytest.mark.parametrize("case", list(CASES))
 def test_fit_sets_what_scikit_learns_sets(pair, case):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_classification
@@ -134,6 +134,7 @@ def compare(stream, y, weight, scorer):
 
 
 @pytest.mark.parametrize("name", SCORERS)
+@settings(max_examples=10)
 @given(problem=problems())
 def test_scores_are_scikit_learns(name, problem):
     compare(*problem, get_scorer(name))
@@ -161,6 +162,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", list(OTHERS))
+@settings(max_examples=10)
 @given(problem=problems())
 def test_scorers_with_arguments(name, problem):
     compare(*problem, OTHERS[name])
@@ -200,6 +202,7 @@ def all_scores(fitted):
     return {k: v for k, v in fitted.cv_results_.items() if "_test_" in k or "_train_" in k}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scoring", [None, *SCORERS, SCORERS])
 def test_a_search_asks_scikit_learn_for_no_ordinary_score(asked, monkeypatch, scoring):
     ours = search(scoring, return_train_score=True)

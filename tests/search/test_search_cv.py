@@ -157,12 +157,14 @@ def test_tiny_memory_budget_changes_nothing(reference):
     assert_allclose(scores(search), scores(reference), rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_jobs_change_nothing(reference):
     search = make_search(n_jobs=2).fit(X, Y)
     assert [stack["n_nets"] for stack in search.stacks_] == [6, 6]
     assert_allclose(scores(search), scores(reference), rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_jobs_fit_alone_what_no_stack_takes():
     estimator = make(optimizer=torch.optim.LBFGS)
     one = make_search(estimator=estimator, refit=False).fit(X, Y)
