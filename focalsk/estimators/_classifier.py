@@ -291,6 +291,9 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def _takes_missing(self) -> bool:
+        return False
+
     # Training -----------------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)

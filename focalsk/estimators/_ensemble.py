@@ -271,10 +271,13 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self.module is None
+        tags.input_tags.allow_nan = self._takes_missing()
         tags.input_tags.three_d_array = self.module is not None
         tags.classifier_tags.multi_label = True
         return tags
+
+    def _takes_missing(self) -> bool:
+        return self.module is None
 
     # Training -----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.utils import check_consistent_length, column_or_1d, get_tags
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from focalsk._compat._sklearn import check_sample_weight, check_targets
@@ -121,7 +121,7 @@ def _rules(estimator: Classifier) -> dict[str, Any]:
         "accept_sparse": "csr",
         "dtype": (np.float64, np.float32),
         "allow_nd": estimator.module is not None,  # images and the like are for a user's module
-        "ensure_all_finite": "allow-nan" if get_tags(estimator).input_tags.allow_nan else True,
+        "ensure_all_finite": "allow-nan" if estimator._takes_missing() else True,
     }
 
 
