@@ -64,10 +64,10 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     hidden_layer_sizes : int or array-like of int, default=(128, 128)
         Width of each hidden layer.
     gamma : float or array-like of shape (n_classes,), default=0.0
-        Focusing parameter. In an ensemble, cross-entropy ranks best.
+        Focusing parameter; 0 is cross-entropy. The posterior is corrected for it.
     alpha : str, float, dict, array-like of shape (n_classes,) or None, default=None
         Class weights in the loss, as for :class:`FocalNetClassifier`. They are corrected in the
-        posterior; in an ensemble they rather belong into the decision: see `class_weight`.
+        posterior; for decisions alone see `class_weight`.
     class_weight : 'balanced', dict or None, default=None
         Class weights of the decision, where `decision` is 'auto'.
     label_smoothing : float, default=0.1
