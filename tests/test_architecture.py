@@ -156,6 +156,7 @@ def test_losses_load_no_other_library():
     assert more == {"focalsk"}
 
 
+@pytest.mark.slow
 def test_names_of_version_0_1_still_import():
     code = """
 from focalsk.batches import ArrayDataset

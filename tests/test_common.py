@@ -31,7 +31,7 @@ ENSEMBLES = {
     "sigmoid ensemble": {"output": "sigmoid", "label_smoothing": 0.0, **SMALL},
 }
 # The checks of the others run with `make test-slow`.
-QUICK = {"defaults", "balanced", "early stopping", "ensemble"}
+QUICK = {"defaults", "early stopping", "ensemble"}
 # What is held out depends on the rows, so a row of weight 2 and two rows of weight 1 train
 # differently.
 UNFIT = {

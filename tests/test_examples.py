@@ -33,6 +33,7 @@ def quiet_pyplot(monkeypatch):
         plt.close("all")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.usefixtures("quiet_pyplot")
 def test_example(path):

@@ -26,6 +26,7 @@ def compare(X, y, **params):
     return compare_resampling(X, y, **(defaults | params))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_every_sort_of_method_answers_on_every_fold(n_classes):
     X, y = make_classification(

@@ -106,6 +106,7 @@ def test_names_come_out_as_they_are_in_pictures(name):
     assert f"{name}!" in as_shown(ax.get_xlabel())
 
 
+@pytest.mark.slow
 def test_names_come_out_as_they_are_in_reports(tmp_path):
     pytest.importorskip("matplotlib")
     methods = {name: (1 + k / 9, 1.0) for k, name in enumerate(NAMES)}

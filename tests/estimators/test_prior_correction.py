@@ -483,6 +483,7 @@ CHECKED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "check"),
     [pair for estimator in CHECKED for pair in estimator_checks_generator(estimator)],
