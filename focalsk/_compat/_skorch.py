@@ -8,15 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["drop_routing", "optimizer_names"]
-
-
-def drop_routing(fit_params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of `fit` without skorch's note of which method routes them.
-
-    skorch puts it among the user's own parameters; there is no public way to tell them apart.
-    """
-    return {name: value for name, value in fit_params.items() if name != "_routing_method"}
+__all__ = ["optimizer_names"]
 
 
 def optimizer_names(net: Any) -> list[str]:

@@ -13,6 +13,7 @@ from skorch.callbacks import EpochTimer
 from skorch.dataset import get_len
 from skorch.utils import is_dataset, to_device
 
+from focalsk._compat._skorch import optimizer_names
 from focalsk.losses import FocalLoss
 from focalsk.nets._adam import quick_step
 from focalsk.nets._array_net import EVALUATION_VALUES, ArrayNet
@@ -364,7 +365,7 @@ class FocalNet(ArrayNet):
         """Whether one optimizer takes one step without evaluating the loss by itself."""
         kind = type(getattr(self, "optimizer_", None))
         known = kind.__module__.split(".")[:2] == ["torch", "optim"]
-        return len(self._optimizers) == 1 and known and kind is not torch.optim.LBFGS
+        return len(optimizer_names(self)) == 1 and known and kind is not torch.optim.LBFGS
 
     def _has_own(self, *methods: str) -> bool:
         """Whether no subclass has replaced these methods."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from focalsk import FocalNet
 from focalsk._compat._joblib import content_hash
-from focalsk._compat._skorch import drop_routing, optimizer_names
+from focalsk._compat._skorch import optimizer_names
 
 
 def test_tensors_are_hashed_by_content():
@@ -31,7 +31,3 @@ def test_optimizers_of_a_net():
     net = FocalNet(nn.Linear(2, 2), verbose=0).initialize()
     assert optimizer_names(net) == ["optimizer"]
     assert optimizer_names(object()) == ["optimizer"]
-
-
-def test_routing_is_no_parameter_of_fit():
-    assert drop_routing({"sample_weight": 1, "_routing_method": "fit"}) == {"sample_weight": 1}
