@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EpochTimer
 from torch.optim import LBFGS
 
+import focalsk._compat._checkpoint as files
 import focalsk.nets._checkpoint as checkpoint
 from focalsk import (
     FocalEnsembleClassifier,
@@ -79,8 +80,8 @@ def fit_until(model, n_files):
             if len(written) == n_files:
                 raise Broken
 
-        checkpoint_write = checkpoint.write_whole
-        patch.setattr(checkpoint, "write_whole", write)
+        checkpoint_write = files.write_whole
+        patch.setattr(files, "write_whole", write)
         try:
             model.fit(X, y)
         except Broken:

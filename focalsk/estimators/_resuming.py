@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from focalsk._compat._checkpoint import checkpoint_key
 from focalsk.estimators._target_coding import Samples
-from focalsk.nets import checkpoint_key
 
 if TYPE_CHECKING:
     from focalsk.estimators._classifier import FocalNetClassifier

@@ -26,9 +26,6 @@ from focalsk.nets._batches import in_blocks as in_blocks
 from focalsk.nets._batches import seeded as seeded
 from focalsk.nets._best_epoch import BestEpoch as BestEpoch
 from focalsk.nets._checkpoint import EpochKeeper as EpochKeeper
-from focalsk.nets._checkpoint import checkpoint_key as checkpoint_key
-from focalsk.nets._checkpoint import read_checkpoint as read_checkpoint
-from focalsk.nets._checkpoint import write_checkpoint as write_checkpoint
 from focalsk.nets._focal_net import FocalNet
 from focalsk.nets._mlp import FocalMLP
 from focalsk.nets._stack_net import StackDataset as StackDataset

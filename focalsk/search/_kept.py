@@ -12,8 +12,8 @@ from typing import Any
 
 from sklearn.utils.parallel import Parallel, delayed
 
+from focalsk._compat._checkpoint import checkpoint_key, read_checkpoint, write_checkpoint
 from focalsk._compat._sklearn import named_scorers
-from focalsk.nets import checkpoint_key, read_checkpoint, write_checkpoint
 
 __all__ = ["KeptResults", "run_in_workers", "search_key"]
 
