@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -10,9 +14,22 @@ import torch
 from focalsk.export._graph import Graph, Value
 from focalsk.export._libraries import library
 
-__all__ = ["module_logits"]
+__all__ = ["SideBySide", "module_logits"]
 
 _MIN_OPSET = 18  # torch's exporter writes no lower one
+
+
+class SideBySide(torch.nn.Module):
+    """Several modules that see the same samples (B, ...); their logits are (M, B, C)."""
+
+    def __init__(self, members: Iterable[torch.nn.Module]) -> None:
+        super().__init__()
+        self.members = torch.nn.ModuleList(members)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Logits of all members."""
+        logits = [member(input) for member in self.members]
+        return torch.stack([each[0] if isinstance(each, tuple) else each for each in logits])
 
 
 def module_logits(
@@ -29,7 +46,7 @@ def module_logits(
     shape : tuple of int
         That of a sample.
     """
-    name = type(module).__name__
+    name = _name_of(module)
     opset = graph.opset
     if opset < _MIN_OPSET:
         raise ValueError(
@@ -40,17 +57,36 @@ def module_logits(
     module = copy.deepcopy(module).cpu().eval()
     example = torch.zeros(2, *shape, dtype=getattr(torch, X.dtype.name))
     try:
-        program: Any = torch.onnx.export(
-            module,
-            (example,),
-            dynamo=True,
-            opset_version=opset,
-            dynamic_shapes=({0: torch.export.Dim("n_samples")},),
-            verbose=False,
-        )
+        with _in_silence():
+            program: Any = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                opset_version=opset,
+                dynamic_shapes=({0: torch.export.Dim("n_samples")},),
+                verbose=False,
+            )
     except Exception as error:
         raise ValueError(
             f"torch.onnx.export cannot export the module {name} for samples of shape {shape}: "
             f"{error}"
         ) from error
     return graph.embed(program.model_proto, X)
+
+
+def _name_of(module: torch.nn.Module) -> str:
+    return type(module.members[0] if isinstance(module, SideBySide) else module).__name__
+
+
+@contextlib.contextmanager
+def _in_silence() -> Iterator[None]:
+    """Without what torch's exporter says of itself and of libraries that are not installed."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from focalsk.export._graph import Graph, Value
-from focalsk.export._modules import module_logits
+from focalsk.export._modules import SideBySide, module_logits
 from focalsk.nets import FocalMLP, StackedMLP
 
 __all__ = ["dtype_of", "net_logits", "stack_logits"]
@@ -48,9 +48,8 @@ def net_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[int
 def stack_logits(graph: Graph, stack: Any, X: Value, shape: tuple[int, ...]) -> Value:
     """Logits (M, B, C) of the M nets of a stack for the same samples (B, ...)."""
     if not isinstance(stack, StackedMLP):
-        members = (net_logits(graph, _member(stack, m), X, shape) for m in range(_size(stack)))
-        logits = [member.expand(0) for member in members]
-        return logits[0].op("Concat", *logits[1:], axis=0)
+        members = SideBySide(_member(stack, m) for m in range(len(stack.params[0])))
+        return module_logits(graph, members, X.astype(dtype_of(stack)), shape)
     h = _with_cosines(X.astype(dtype_of(stack)), stack)
     for i, (weight, bias) in enumerate(zip(stack.weights, stack.biases, strict=True)):
         h = h.op("Relu") if i else h
@@ -70,10 +69,6 @@ def _with_cosines(X: Value, net: Any) -> Value:
 
 def _array(parameter: torch.Tensor) -> NDArray[Any]:
     return parameter.numpy(force=True)
-
-
-def _size(stack: Any) -> int:
-    return len(stack.params[0])
 
 
 def _member(stack: Any, m: int) -> torch.nn.Module:
