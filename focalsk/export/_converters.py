@@ -27,11 +27,14 @@ from focalsk.search import FocalGridSearchCV, FocalRandomizedSearchCV
 
 __all__ = ["register_converters"]
 
+# Those of skl2onnx's own classifiers, and scores in place of probabilities, which its
+# CalibratedClassifierCV asks for.
 _OPTIONS = {
     "zipmap": [True, False, "columns"],
     "nocl": [True, False],
     "output_class_labels": [False, True],
 }
+_NET_OPTIONS = {**_OPTIONS, "raw_scores": [True, False]}
 
 
 def register_converters() -> None:
@@ -40,7 +43,7 @@ def register_converters() -> None:
     Afterwards :func:`skl2onnx.to_onnx` and :func:`skl2onnx.convert_sklearn` take
     `FocalNetClassifier`, `FocalEnsembleClassifier`, `PriorCorrectedClassifier`,
     `FocalGridSearchCV` and `FocalRandomizedSearchCV`, with the options of skl2onnx's own
-    classifiers (``zipmap``, ``nocl``, ``output_class_labels``). :func:`focalsk.to_onnx` calls it;
+    classifiers (``zipmap``, ``nocl``, ``output_class_labels``; ``raw_scores`` of the first two). :func:`focalsk.to_onnx` calls it;
     to call it again does no harm.
 
     Raises
@@ -62,18 +65,20 @@ def register_converters() -> None:
         FocalRandomizedSearchCV: _convert_search,
     }
     for kind, convert in rules.items():
-        register(kind, f"Focalsk{kind.__name__}", _set_outputs, convert, options=_OPTIONS)
+        own = kind in (FocalNetClassifier, FocalEnsembleClassifier)
+        options = _NET_OPTIONS if own else _OPTIONS
+        register(kind, f"Focalsk{kind.__name__}", _set_outputs, convert, options=options)
 
 
 def _set_outputs(operator: Any) -> None:
     """Types and shapes of the labels and probabilities."""
-    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
+    from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 
     estimator = operator.raw_operator
     n = operator.inputs[0].get_first_dimension()
     classes = _classes(operator.scope_inst, estimator)
     shape = [n, len(classes)] if _is_multilabel(estimator) else [n]
-    kind = {"O": StringTensorType, "f": DoubleTensorType}.get(classes.dtype.kind, Int64TensorType)
+    kind = StringTensorType if classes.dtype.kind == "O" else Int64TensorType
     operator.outputs[0].set_type(kind(shape))
     operator.outputs[1].type.shape = [n, len(classes)]
 
@@ -87,13 +92,10 @@ def _is_multilabel(estimator: Any) -> bool:
 
 
 def _classes(scope: Any, estimator: Any) -> NDArray[Any]:
-    """The classes as ONNX knows them: int64, float64, or objects that are strings."""
+    """The classes as ONNX knows them: int64, or objects that are strings."""
     classes = label_classes(scope, estimator)
-    if classes.dtype.kind in "biu":
+    if classes.dtype.kind in "biuf":  # scikit-learn takes only whole numbers for classes
         return classes.astype(np.int64)
-    if classes.dtype.kind == "f":
-        whole = classes.astype(np.int64)
-        return whole if (whole == classes).all() else classes.astype(np.float64)
     values = classes.tolist()
     if all(isinstance(value, str) for value in values):
         return np.array(values, dtype=object)
@@ -121,6 +123,9 @@ def _convert_classifier(graph: Graph, operator: Any, answers: Any) -> None:
     X, shape = _samples(graph, operator)
     scores, proba = answers(graph, estimator, X, shape)
     label = decided(scores, estimator._coding, _classes(graph.scope, estimator))
+    if graph.container.get_options(estimator, {"raw_scores": False})["raw_scores"]:
+        one = len(estimator.classes_) == 2 and not estimator._coding.multilabel
+        proba = (-scores).expand(-1).op("Concat", scores.expand(-1), axis=-1) if one else scores
     _write(graph, operator, label, proba)
 
 

@@ -37,6 +37,9 @@ class Container(Protocol):
     def add_node(self, op_type: str, inputs: Any, outputs: Any, **attributes: Any) -> None:
         """Append a node."""
 
+    def get_options(self, model: Any, default_values: Any) -> dict[str, Any]:
+        """The options of an estimator."""
+
     def target_opset_any_domain(self, domain: str) -> int:
         """The version of a domain's operators."""
 
