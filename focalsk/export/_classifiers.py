@@ -63,9 +63,7 @@ def answers_of_ensemble(
             X = encoded(X, estimator._encoder.numbers_)
     logits = stack_logits(graph, estimator.module_, double(X), shape).astype(np.float64)
     coding, criterion = estimator._coding, estimator._criterion
-    loss = _loss(
-        coding, criterion.gamma, estimator.alpha_, criterion.label_smoothing, np.float64
-    )
+    loss = _loss(coding, criterion.gamma, estimator.alpha_, criterion.label_smoothing, np.float64)
     labels = coding.multilabel
     _, p = _answers(coding, logits, loss, "posterior")
     p = p.at_least(_SURE).at_most(1 - _SURE)

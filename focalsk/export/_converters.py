@@ -43,8 +43,8 @@ def register_converters() -> None:
     Afterwards :func:`skl2onnx.to_onnx` and :func:`skl2onnx.convert_sklearn` take
     `FocalNetClassifier`, `FocalEnsembleClassifier`, `PriorCorrectedClassifier`,
     `FocalGridSearchCV` and `FocalRandomizedSearchCV`, with the options of skl2onnx's own
-    classifiers (``zipmap``, ``nocl``, ``output_class_labels``; ``raw_scores`` of the first two). :func:`focalsk.to_onnx` calls it;
-    to call it again does no harm.
+    classifiers: ``zipmap``, ``nocl``, ``output_class_labels``, and ``raw_scores`` of the first two.
+    :func:`focalsk.to_onnx` calls it; to call it again does no harm.
 
     Raises
     ------

@@ -170,7 +170,7 @@ class Value:
         return self.op("Min", limit)
 
     def where(self, condition: Value, other: Value | ArrayLike) -> Value:
-        """This where a condition holds, else the other."""
+        """The value itself where a condition holds, else the other."""
         if not isinstance(other, Value):
             other = self.graph.constant(other, self.dtype)
         return self.graph.op("Where", condition, self, other, dtype=self.dtype)

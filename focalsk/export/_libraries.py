@@ -27,5 +27,5 @@ def library(name: str, purpose: str) -> Any:
         return import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"{purpose} needs {name.partition('.')[0]}. Install it with: pip install 'focalsk[onnx]'"
+            f"{purpose} needs {name}. Install it with: pip install 'focalsk[onnx]'"
         ) from error

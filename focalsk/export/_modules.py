@@ -32,9 +32,7 @@ class SideBySide(torch.nn.Module):
         return torch.stack([each[0] if isinstance(each, tuple) else each for each in logits])
 
 
-def module_logits(
-    graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[int, ...]
-) -> Value:
+def module_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[int, ...]) -> Value:
     """Logits (B, C) of a module for samples (B, ...), by :func:`torch.onnx.export`.
 
     Parameters
