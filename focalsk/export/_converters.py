@@ -27,14 +27,10 @@ from focalsk.search import FocalGridSearchCV, FocalRandomizedSearchCV
 
 __all__ = ["register_converters"]
 
-# Those of skl2onnx's own classifiers, and scores in place of probabilities, which its
-# CalibratedClassifierCV asks for.
-_OPTIONS = {
-    "zipmap": [True, False, "columns"],
-    "nocl": [True, False],
-    "output_class_labels": [False, True],
-}
-_NET_OPTIONS = {**_OPTIONS, "raw_scores": [True, False]}
+# Those of skl2onnx's own classifiers; and of the nets, class indices in place of labels, and scores
+# in place of probabilities, which its CalibratedClassifierCV asks for.
+_OPTIONS = {"zipmap": [True, False, "columns"], "output_class_labels": [False, True]}
+_NET_OPTIONS = {**_OPTIONS, "nocl": [True, False], "raw_scores": [True, False]}
 
 
 def register_converters() -> None:
@@ -43,7 +39,7 @@ def register_converters() -> None:
     Afterwards :func:`skl2onnx.to_onnx` and :func:`skl2onnx.convert_sklearn` take
     `FocalNetClassifier`, `FocalEnsembleClassifier`, `PriorCorrectedClassifier`,
     `FocalGridSearchCV` and `FocalRandomizedSearchCV`, with the options of skl2onnx's own
-    classifiers: ``zipmap``, ``nocl``, ``output_class_labels``, and ``raw_scores`` of the first two.
+    classifiers: ``zipmap``, ``output_class_labels``, and ``nocl``, ``raw_scores`` of the first two.
     :func:`focalsk.to_onnx` calls it; to call it again does no harm.
 
     Raises

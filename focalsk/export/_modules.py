@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
 from focalsk.export._graph import Graph, Value
@@ -35,12 +36,13 @@ class SideBySide(torch.nn.Module):
 def module_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[int, ...]) -> Value:
     """Logits (B, C) of a module for samples (B, ...), by :func:`torch.onnx.export`.
 
+    They are computed in float32: onnxruntime has no convolution, for one, in float64.
+
     Parameters
     ----------
     graph : Graph
     module : torch.nn.Module
     X : Value
-        Of the module's type.
     shape : tuple of int
         That of a sample.
     """
@@ -52,8 +54,8 @@ def module_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[
             f"writes. Got {opset} for the module {name}."
         )
     library("onnxscript", "torch.onnx.export of the module " + name)
-    module = copy.deepcopy(module).cpu().eval()
-    example = torch.zeros(2, *shape, dtype=getattr(torch, X.dtype.name))
+    module = copy.deepcopy(module).cpu().float().eval()
+    example = torch.zeros(2, *shape)
     try:
         with _in_silence():
             program: Any = torch.onnx.export(
@@ -66,10 +68,10 @@ def module_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[
             )
     except Exception as error:
         raise ValueError(
-            f"torch.onnx.export cannot export the module {name} for samples of shape {shape}: "
-            f"{error}"
+            f"torch.onnx.export cannot export the module {name} for samples of shape {shape} "
+            f"(pass X if they have another): {error}"
         ) from error
-    return graph.embed(program.model_proto, X)
+    return graph.embed(program.model_proto, X.astype(np.float32))
 
 
 def _name_of(module: torch.nn.Module) -> str:

@@ -36,7 +36,7 @@ def net_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[int
     """
     module = getattr(module, "_orig_mod", module)  # what was compiled
     if type(module) is not FocalMLP:
-        return module_logits(graph, module, X.astype(dtype_of(module)), shape)
+        return module_logits(graph, module, X, shape)
     h = _with_cosines(X.astype(dtype_of(module)), module)
     for i, layer in enumerate(module.layers):
         h = h.op("Relu") if i else h
@@ -49,7 +49,7 @@ def stack_logits(graph: Graph, stack: Any, X: Value, shape: tuple[int, ...]) -> 
     """Logits (M, B, C) of the M nets of a stack for the same samples (B, ...)."""
     if not isinstance(stack, StackedMLP):
         members = SideBySide(_member(stack, m) for m in range(len(stack.params[0])))
-        return module_logits(graph, members, X.astype(dtype_of(stack)), shape)
+        return module_logits(graph, members, X, shape)
     h = _with_cosines(X.astype(dtype_of(stack)), stack)
     for i, (weight, bias) in enumerate(zip(stack.weights, stack.biases, strict=True)):
         h = h.op("Relu") if i else h
@@ -75,6 +75,6 @@ def _member(stack: Any, m: int) -> torch.nn.Module:
     """One net of a stack of modules of the user's."""
     state = dict(zip(stack.names, stack.params, strict=True))
     state |= {name: getattr(stack, f"buffer{i}") for i, name in enumerate(stack.buffer_names)}
-    module = copy.deepcopy(stack.base[0]).to(next(iter(stack.params)).dtype)
+    module = copy.deepcopy(stack.base[0])
     module.load_state_dict({name: value[m] for name, value in state.items()}, strict=False)
     return module
