@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,11 @@ def answers_of_net(
     coding = estimator._coding
     loss = _loss(coding, estimator.gamma_, estimator.alpha_, estimator._smoothing, dtype_of(module))
     scores, proba = _answers(coding, logits, loss, estimator.proba)
-    return _margin(scores) if _is_binary(coding) else scores, proba
+    if isinstance(estimator.decision, str) and estimator.decision == "auto":
+        return _margin(scores) if _is_binary(coding) else scores, proba
+    _, posterior = _answers(coding, logits, replace(loss, dtype=np.dtype(float)), "posterior")
+    rule = estimator._rule(coding, estimator.class_count_)
+    return _decision_scores(posterior, rule, coding.multilabel), proba
 
 
 def answers_of_ensemble(

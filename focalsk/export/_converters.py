@@ -27,10 +27,14 @@ from focalsk.search import FocalGridSearchCV, FocalRandomizedSearchCV
 
 __all__ = ["register_converters"]
 
-# Those of skl2onnx's own classifiers; and of the nets, class indices in place of labels, and scores
-# in place of probabilities, which its CalibratedClassifierCV asks for.
-_OPTIONS = {"zipmap": [True, False, "columns"], "output_class_labels": [False, True]}
-_NET_OPTIONS = {**_OPTIONS, "nocl": [True, False], "raw_scores": [True, False]}
+# Those of skl2onnx's own classifiers; and of the nets, scores in place of probabilities, which its
+# CalibratedClassifierCV asks for.
+_OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "nocl": [True, False],
+    "output_class_labels": [False, True],
+}
+_NET_OPTIONS = {**_OPTIONS, "raw_scores": [True, False]}
 
 
 def register_converters() -> None:
@@ -39,7 +43,7 @@ def register_converters() -> None:
     Afterwards :func:`skl2onnx.to_onnx` and :func:`skl2onnx.convert_sklearn` take
     `FocalNetClassifier`, `FocalEnsembleClassifier`, `PriorCorrectedClassifier`,
     `FocalGridSearchCV` and `FocalRandomizedSearchCV`, with the options of skl2onnx's own
-    classifiers: ``zipmap``, ``output_class_labels``, and ``nocl``, ``raw_scores`` of the first two.
+    classifiers: ``zipmap``, ``nocl``, ``output_class_labels``, and ``raw_scores`` of the first two.
     :func:`focalsk.to_onnx` calls it; to call it again does no harm.
 
     Raises
@@ -190,6 +194,8 @@ def _inner(scope: Any, operator: Any, container: Any, estimator: Any) -> tuple[A
         kept = [step for step in estimator.steps if not hasattr(step[1], "fit_resample")]
         estimator = Pipeline(kept)
     options = {"zipmap": False}
+    if scope.get_options(operator.raw_operator, {"nocl": False})["nocl"]:
+        options["nocl"] = True
     for part in (estimator, getattr(estimator, "steps", [(None, estimator)])[-1][1]):
         scope.add_options(id(part), options)
         container.add_options(id(part), options)

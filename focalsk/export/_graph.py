@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,7 +47,10 @@ class Container(Protocol):
 
 
 class Graph:
-    """Nodes and constants that are added to skl2onnx's container.
+    """Nodes and constants for skl2onnx's container.
+
+    Nothing is added before an output asks for it, and the same operator on the same values is
+    there once only.
 
     Parameters
     ----------
@@ -59,24 +64,22 @@ class Graph:
         self.opset = container.target_opset_any_domain("")
         if self.opset < MIN_OPSET:
             raise ValueError(f"target_opset must be at least {MIN_OPSET}. Got {self.opset}.")
-        self._constants: dict[tuple[Any, ...], Value] = {}
+        self._values: dict[tuple[Any, ...], Value] = {}
+        self._pending: dict[str, Callable[[], None]] = {}
 
     def constant(self, value: ArrayLike, dtype: Any = None) -> Value:
-        """A constant, kept once however often it is asked for."""
-        from onnx.numpy_helper import from_array
-
+        """A constant."""
         array = np.asarray(value, dtype=dtype)
         if array.dtype.kind == "U":
             array = array.astype(object)
-        if array.dtype.kind == "O":
-            key: tuple[Any, ...] = ("strings", *array.tolist())
-        else:
-            key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._constants:
-            name = self.scope.get_unique_variable_name("focalsk_c")
+        content = tuple(array.tolist()) if array.dtype.kind == "O" else array.tobytes()
+
+        def add(name: str) -> None:
+            from onnx.numpy_helper import from_array
+
             self.container.initializers.append(from_array(array.copy(order="C"), name))
-            self._constants[key] = Value(self, name, array.dtype)
-        return self._constants[key]
+
+        return self._value((array.dtype.str, array.shape, content), "c", array.dtype, add)
 
     def op(self, kind: str, *inputs: Value | ArrayLike, dtype: Any = None, **attrs: Any) -> Value:
         """The value of an operator of ONNX.
@@ -92,31 +95,54 @@ class Graph:
         """
         first = next(value for value in inputs if isinstance(value, Value))
         values = [v if isinstance(v, Value) else self.constant(v, first.dtype) for v in inputs]
-        name = self.scope.get_unique_variable_name("focalsk_v")
-        node = self.scope.get_unique_operator_name(f"focalsk_{kind}")
-        self.container.add_node(kind, [value.name for value in values], [name], name=node, **attrs)
-        return Value(self, name, np.dtype(first.dtype if dtype is None else dtype))
+        names = [value.name for value in values]
+        dtype = np.dtype(first.dtype if dtype is None else dtype)
+
+        def add(name: str) -> None:
+            self._require(*names)
+            self._add_node(kind, names, name, **attrs)
+
+        return self._value((kind, *names, *sorted(attrs.items())), "v", dtype, add)
 
     def embed(self, model: Any, X: Value) -> Value:
         """The first output of a whole model of one input, whose nodes become this graph's."""
         from onnx.compose import add_prefix
         from onnx.inliner import inline_local_functions
 
-        model = add_prefix(
-            inline_local_functions(model), self.scope.get_unique_variable_name("focalsk_m")
-        )
+        prefix = self.scope.get_unique_variable_name("focalsk_m")
+        model = add_prefix(inline_local_functions(model), prefix)
+        self._require(X.name)
+        self._add_node("Identity", [X.name], model.graph.input[0].name)
         for domain in model.opset_import:
             self.container.node_domain_version_pair_sets.add((domain.domain, domain.version))
-        given = self.scope.get_unique_operator_name("focalsk_Identity")
-        self.container.add_node("Identity", [X.name], [model.graph.input[0].name], name=given)
         self.container.initializers.extend(model.graph.initializer)
         self.container.nodes.extend(model.graph.node)
         return Value(self, model.graph.output[0].name, X.dtype)
 
     def output(self, value: Value, name: str) -> None:
         """Give a value the name of one of the model's outputs."""
-        node = self.scope.get_unique_operator_name("focalsk_Identity")
-        self.container.add_node("Identity", [value.name], [name], name=node)
+        self._require(value.name)
+        self._add_node("Identity", [value.name], name)
+
+    def _value(
+        self, key: tuple[Any, ...], kind: str, dtype: np.dtype[Any], add: Callable[[str], None]
+    ) -> Value:
+        if key not in self._values:
+            name = self.scope.get_unique_variable_name(f"focalsk_{kind}")
+            self._values[key] = Value(self, name, dtype)
+            self._pending[name] = partial(add, name)
+        return self._values[key]
+
+    def _require(self, *names: str) -> None:
+        """Add what these values need and is not there yet."""
+        for name in names:
+            add = self._pending.pop(name, None)
+            if add is not None:
+                add()
+
+    def _add_node(self, kind: str, inputs: list[str], output: str, **attrs: Any) -> None:
+        node = self.scope.get_unique_operator_name(f"focalsk_{kind}")
+        self.container.add_node(kind, inputs, [output], name=node, **attrs)
 
 
 @dataclass(frozen=True)

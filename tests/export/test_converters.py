@@ -92,6 +92,20 @@ def test_options_are_those_of_other_classifiers():
     np.testing.assert_allclose(scores, clf.decision_function(single[:3]), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        FocalNetClassifier(**NET),
+        FocalGridSearchCV(FocalNetClassifier(**NET), {"gamma": [1.0]}, cv=2),
+        PriorCorrectedClassifier(LogisticRegression()),
+    ],
+)
+def test_labels_may_be_places(estimator):
+    estimator.fit(X, y)
+    label, _ = run(to_onnx(estimator, options={"nocl": True}), {"X": X})
+    np.testing.assert_array_equal(estimator.classes_[label], estimator.predict(X))
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_calibration_is_of_the_scores(n_classes):
     chosen = codes < n_classes

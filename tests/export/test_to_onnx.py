@@ -64,6 +64,8 @@ def same_answers(clf, X, model=None, inputs=None, atol=1e-6):
     return model
 
 
+COSTS = [[0.0, 1.0, 2.0], [5.0, 0.0, 1.0], [9.0, 2.0, 0.0]]
+
 # One net ------------------------------------------------------------------------------------------
 
 LOSSES = list(itertools.product((0.0, 2.0), (None, "balanced"), (0.0, 0.1)))
@@ -97,6 +99,16 @@ def test_every_loss_is_undone(loss, dtype):
 @pytest.mark.parametrize(("data", "output", "proba"), KINDS)
 def test_every_combination(data, output, proba, loss, dtype):
     check_net(data, output, proba, loss, dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("data", DATA)
+def test_a_net_decides_as_told(data, dtype):
+    X, y = DATA[data]
+    clf = FocalNetClassifier(alpha="balanced", label_smoothing=0.1, **NET).fit(X.astype(dtype), y)
+    costs = {"two": [[[0.0, 1.0], [7.0, 0.0]]], "three": [COSTS], "labels": []}[data]
+    for decision in ["posterior", "balanced", *costs]:
+        same_answers(clf.set_params(decision=decision), unseen(X.astype(dtype)))
 
 
 @pytest.mark.parametrize("output", ["softmax", "sigmoid"])
@@ -154,7 +166,6 @@ def test_classes_of_any_kind(kind):
 
 # The ensemble -------------------------------------------------------------------------------------
 
-COSTS = [[0.0, 1.0, 2.0], [5.0, 0.0, 1.0], [9.0, 2.0, 0.0]]
 DECISIONS = {
     "two": ["auto", "balanced", ("recall", 0.9), [[0.0, 1.0], [7.0, 0.0]]],
     "three": ["posterior", "balanced", COSTS],
