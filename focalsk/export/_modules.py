@@ -36,7 +36,8 @@ class SideBySide(torch.nn.Module):
 def module_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[int, ...]) -> Value:
     """Logits (B, C) of a module for samples (B, ...), by :func:`torch.onnx.export`.
 
-    They are computed in float32: onnxruntime has no convolution, for one, in float64.
+    In the module's type, or in float32 where onnxruntime has not all of its operators in float64,
+    such as convolutions.
 
     Parameters
     ----------
@@ -47,15 +48,22 @@ def module_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[
         That of a sample.
     """
     name = _name_of(module)
-    opset = graph.opset
-    if opset < _MIN_OPSET:
+    if graph.opset < _MIN_OPSET:
         raise ValueError(
             f"A module of your own needs target_opset >= {_MIN_OPSET}, which is what torch.onnx "
-            f"writes. Got {opset} for the module {name}."
+            f"writes. Got {graph.opset} for the module {name}."
         )
     library("onnxscript", "torch.onnx.export of the module " + name)
-    module = copy.deepcopy(module).cpu().float().eval()
-    example = torch.zeros(2, *shape)
+    module = copy.deepcopy(module).cpu().eval()
+    if any(p.dtype is torch.float64 for p in module.parameters()):
+        model = _exported(module, torch.zeros(2, *shape, dtype=torch.float64), graph.opset)
+        if _runs(model):
+            return graph.embed(model, X.astype(np.float64))
+    model = _exported(module.float(), torch.zeros(2, *shape), graph.opset)
+    return graph.embed(model, X.astype(np.float32))
+
+
+def _exported(module: torch.nn.Module, example: torch.Tensor, opset: int) -> Any:
     try:
         with _in_silence():
             program: Any = torch.onnx.export(
@@ -68,10 +76,21 @@ def module_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[
             )
     except Exception as error:
         raise ValueError(
-            f"torch.onnx.export cannot export the module {name} for samples of shape {shape} "
-            f"(pass X if they have another): {error}"
+            f"torch.onnx.export cannot export the module {_name_of(module)} for samples of shape "
+            f"{tuple(example.shape[1:])} (pass X if they have another): {error}"
         ) from error
-    return graph.embed(program.model_proto, X.astype(np.float32))
+    return program.model_proto
+
+
+def _runs(model: Any) -> bool:
+    """Whether onnxruntime is there and has every operator of a model."""
+    try:
+        import onnxruntime
+
+        onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    except Exception:  # its errors have no common type
+        return False
+    return True
 
 
 def _name_of(module: torch.nn.Module) -> str:

@@ -273,6 +273,19 @@ def test_a_module_of_the_users():
 
 
 @pytest.mark.slow
+def test_a_module_that_cannot_be_exported():
+    class Steered(Own):
+        def forward(self, X):
+            logits = self.last(torch.tanh(self.first(X)))
+            return logits if X.abs().sum() > 0 else -logits
+
+    X, y = DATA["three"]
+    clf = FocalNetClassifier(module=Steered, max_epochs=1, random_state=0)
+    with pytest.raises(ValueError, match=r"cannot export the module Steered for samples of shape"):
+        to_onnx(clf.fit(X, y))
+
+
+@pytest.mark.slow
 def test_an_ensemble_of_modules_of_the_users():
     X, y = DATA["three"]
     params = {"module": Image, "n_estimators": 3, "max_epochs": 2, "random_state": 0}
