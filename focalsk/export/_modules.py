@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
@@ -52,6 +53,10 @@ def module_logits(graph: Graph, module: torch.nn.Module, X: Value, shape: tuple[
         raise ValueError(
             f"A module of your own needs target_opset >= {_MIN_OPSET}, which is what torch.onnx "
             f"writes. Got {graph.opset} for the module {name}."
+        )
+    if "dynamo" not in inspect.signature(torch.onnx.export).parameters:
+        raise ImportError(
+            f"The export of the module {name} needs torch 2.5, got {torch.__version__}"
         )
     library("onnxscript", "torch.onnx.export of the module " + name)
     module = copy.deepcopy(module).cpu().eval()

@@ -57,7 +57,7 @@ default=None
     ------
     ImportError
         If onnx, skl2onnx, or for a module of your own onnxscript, is not installed; the extra
-        ``onnx`` of focalsk has them.
+        ``onnx`` of focalsk has them. A module of your own needs torch 2.5 as well.
     ValueError
         If something has no form in ONNX: categories, dates and texts that an ensemble encodes by
         itself, classes that are neither strings nor numbers, a module that

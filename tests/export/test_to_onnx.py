@@ -1,5 +1,6 @@
 """onnxruntime answers as the classifiers do."""
 
+import inspect
 import itertools
 import sys
 
@@ -239,6 +240,11 @@ def test_what_an_ensemble_encodes_by_itself_is_refused():
 # Modules of the user's ----------------------------------------------------------------------------
 
 
+exports = pytest.mark.skipif(
+    "dynamo" not in inspect.signature(torch.onnx.export).parameters, reason="needs torch 2.5"
+)
+
+
 class Own(nn.Module):
     def __init__(self, n_features, n_outputs, norm=True):
         super().__init__()
@@ -260,6 +266,7 @@ class Image(nn.Module):
         return self.last(self.conv(X).relu().mean(-1))
 
 
+@exports
 @pytest.mark.slow
 def test_a_module_of_the_users():
     X, y = DATA["three"]
@@ -272,6 +279,7 @@ def test_a_module_of_the_users():
         to_onnx(clf, series, target_opset=17)
 
 
+@exports
 @pytest.mark.slow
 def test_a_module_that_cannot_be_exported():
     class Steered(Own):
@@ -285,6 +293,7 @@ def test_a_module_that_cannot_be_exported():
         to_onnx(clf.fit(X, y))
 
 
+@exports
 @pytest.mark.slow
 def test_an_ensemble_of_modules_of_the_users():
     X, y = DATA["three"]
