@@ -5,6 +5,7 @@ import itertools
 import sys
 
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 import pytest
@@ -316,6 +317,7 @@ def clf():
 def test_the_operator_set_is_the_one_that_was_asked_for(clf, opset):
     model = to_onnx(clf, target_opset=opset)
     assert {d.version for d in model.opset_import if d.domain == ""} == {opset}
+    onnx.checker.check_model(model, full_check=True)
     same_answers(clf, DATA["three"][0], model)
 
 
