@@ -43,6 +43,7 @@ html_math_renderer = "mathml"
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings have them
+python_maximum_signature_line_length = 60
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
