@@ -11,7 +11,7 @@ from scipy import stats
 
 from focalsk.comparison._displays import STYLES
 from focalsk.comparison._methods import family_of
-from focalsk.comparison._statistics import LEVEL, holm
+from focalsk.displays._statistics import LEVEL, holm
 
 __all__ = ["RankTest", "plot_critical_difference", "rank_over_datasets", "win_tie_loss"]
 

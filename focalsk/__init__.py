@@ -58,6 +58,7 @@ _ROOMS = {
         "compute_alpha",
     ],
     "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
+    "displays": [],
     "tables": [],
     "comparison": [],
 }

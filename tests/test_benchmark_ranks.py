@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from focalsk.comparison._statistics import holm
+from focalsk.displays._statistics import holm
 
 # AUC of C4.5 without and with tuned parameters: table 6 of Demšar (2006), who ranks the one but
 # last data set by digits that the table does not show.
