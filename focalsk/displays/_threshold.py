@@ -294,7 +294,7 @@ def _thresholds(
     truth: NDArray[np.bool_], proba: NDArray[np.float64], marked: Sequence[float]
 ) -> NDArray[np.float64]:
     """Evenly spaced log-odds where the classes overlap, and where a decision is marked."""
-    ends = [np.quantile(proba[truth], 0.01), np.quantile(proba[~truth], 0.995), *marked]
+    ends = [np.quantile(proba[truth], 0.05), np.quantile(proba[~truth], 0.995), *marked]
     ends = [min(max(end, 1e-4), 1 - 1e-4) for end in ends if not np.isnan(end)]
     low, high = expit(logit(min(ends)) - 0.7), expit(logit(max(ends)) + 0.7)
     return expit(np.linspace(logit(low), logit(high), _N_THRESHOLDS))
