@@ -132,7 +132,7 @@ class CriticalDifferenceDisplay:
         self.ax_ = ax = new_axes(ax, (8, 1.1 + 0.2 * half + 0.1 * n_bars))
         self.figure_ = ax.figure
         left, right = np.floor(ranks.min() - 0.01), np.ceil(ranks.max() + 0.01)
-        names = 0.35 + 0.08 * (5 + max(len(str(name)) for name in means.index))  # inches
+        names = 0.2 + 0.07 * (6 + max(len(str(name)) for name in means.index))  # inches
         width = ax.figure.get_figwidth()
         pad = (right - left) * names / max(width - 2 * names, 0.3 * width)
         ax.set_xlim(left - pad, right + pad)
@@ -157,7 +157,6 @@ class CriticalDifferenceDisplay:
                 textcoords="offset points",
                 ha="right" if first else "left",
                 va="center",
-                color=color,
                 fontsize="small",
             )
         return self

@@ -226,8 +226,15 @@ class ReliabilityDisplay:
         self.ax_ = ax = new_axes(ax, (4.8, 4.6))
         self.figure_ = ax.figure
         self.lines_: dict[str, Any] = {}
-        low, high = self._limits()
-        ax.plot([low, high], [low, high], color="0.5", ls=":", lw=1.2, label="calibrated", zorder=1)
+        curves = [*self.curves.values(), *(self.before or {}).values()]
+        x_limits, y_limits = (
+            self._limits(np.concatenate([curve[k] for curve in curves])) for k in range(2)
+        )
+        low, high = np.transpose([x_limits, y_limits])[:, :, None]
+        diagonal = [low.min(), high.max()]
+        if self.scale == "logit":  # straight there as well
+            ax.set(xscale="logit", yscale="logit")
+        ax.plot(diagonal, diagonal, color="0.5", ls=":", lw=1.2, label="calibrated", zorder=1)
         for i, (name, (predicted, observed)) in enumerate(self.curves.items()):
             style: dict[str, Any] = {"color": COLORS[i % len(COLORS)], "linewidth": 1.6}
             style |= {"marker": MARKERS[i % len(MARKERS)], "markersize": 5}
@@ -235,25 +242,25 @@ class ReliabilityDisplay:
             if self.before and name in self.before:
                 bent = {**style, "linestyle": "--", "linewidth": 1, "markerfacecolor": "white"}
                 ax.plot(*np.clip(self.before[name], low, high), alpha=0.75, **bent)
-            inside = np.clip((predicted, observed), low, high)  # a share of 0 or 1 is at the edge
+            # What is 0 or 1 is drawn at the edge.
+            inside = np.clip((predicted, observed), low, high)
             (line,) = ax.plot(*inside, label=as_text(name), clip_on=False, **style)
             self.lines_[name] = line
-        unit_axis(ax, "x", self.scale, low, high)
-        unit_axis(ax, "y", self.scale, low, high)
+        unit_axis(ax, "x", self.scale, *x_limits)
+        unit_axis(ax, "y", self.scale, *y_limits)
         of = "" if self.pos_label is None else f" of class {as_text(self.pos_label)}"
         ax.set(xlabel=f"predicted probability{of}", ylabel="observed share")
         ax.grid(alpha=0.25)
         legend_below(ax, "hollow, dashed: before the correction" if self.before else None)
         return self
 
-    def _limits(self) -> tuple[float, float]:
+    def _limits(self, values: NDArray[np.float64]) -> tuple[float, float]:
+        """Around all values but those next to 0 and 1, and around the share of positives."""
         if self.scale == "linear":
             return -0.02, 1.02
-        curves = [*self.curves.values(), *(self.before or {}).values()]
-        values = np.concatenate([np.concatenate(curve) for curve in curves])
         values = values[(values > self.share / 100) & (values < 0.999)]
-        ends = logit([min(values.min(), self.share), max(values.max(), 2 * self.share)])
-        return float(expit(ends[0] - 0.4)), float(expit(ends[1] + 0.4))
+        low, high = logit(np.min([*values, self.share])), logit(np.max([*values, self.share]))
+        return float(expit(low - 0.4)), float(expit(high + 0.4))
 
 
 def _before(clf: Any, X: Any) -> Any:

@@ -24,7 +24,7 @@ _METRICS: dict[str, Callable[..., float]] = {
     "recall": lambda y, p, w: recall_score(y, p, sample_weight=w),
 }
 _LABELS = {"mcc": "MCC", "f1": "F1", "f2": "F2", "f1_macro": "macro F1", "f2_macro": "macro F2"}
-_N_THRESHOLDS = 200
+_N_THRESHOLDS = 121
 
 
 class ThresholdDisplay:
@@ -218,8 +218,7 @@ class ThresholdDisplay:
             if isinstance(metric, str) and metric not in _METRICS:
                 known_ones = ", ".join(map(repr, _METRICS))
                 raise ValueError(f"metrics must be among {known_ones}. Got {metric!r} instead.")
-            score = _METRICS[metric] if isinstance(metric, str) else metric
-            values = [score(truth, (proba > t).astype(int), weight) for t in thresholds]
+            values = _values(metric, truth, proba, weight, thresholds)
             curves[_name(metric)] = np.array(values, dtype=np.float64)
         return cls(thresholds=thresholds, curves=curves, decisions=decisions).plot(ax)
 
@@ -270,6 +269,22 @@ class ThresholdDisplay:
         ax.grid(alpha=0.25)
         legend_below(ax, "dot: best threshold", n_columns=min(3, len(self.curves)))
         return self
+
+
+def _values(
+    metric: Any,
+    truth: NDArray[Any],
+    proba: NDArray[np.float64],
+    weight: NDArray[Any] | None,
+    thresholds: NDArray[np.float64],
+) -> list[float]:
+    """The metric at each threshold."""
+    if not isinstance(metric, str):
+        return [metric(truth, (proba > t).astype(int), weight) for t in thresholds]
+    # Metrics by name know a confusion matrix alone: four samples that weigh as much as its cells.
+    score, cells = _METRICS[metric], ([0, 0, 1, 1], [0, 1, 0, 1])
+    counted = (np.bincount(2 * truth + (proba > t), weight, 4) for t in thresholds)
+    return [score(*cells, count.astype(float)) for count in counted]
 
 
 def _name(metric: Any) -> str:

@@ -166,7 +166,8 @@ def test_curves_are_those_of_scikit_learn(data, request):
         observed, said = calibration_curve(truth, proba, n_bins=10, strategy="quantile")
         if truth.mean() < 0.2:  # then each point has as many positive samples
             said, observed = reliability_curve(truth, proba, strategy="positives")
-        drawn_at = np.clip([said, observed], *calibrations[method].axes.get_xlim())
+        ax = calibrations[method].axes
+        drawn_at = np.clip(said, *ax.get_xlim()), np.clip(observed, *ax.get_ylim())
         assert_allclose(calibrations[method].get_data(), drawn_at)
 
 
