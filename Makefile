@@ -82,5 +82,5 @@ bench: $(READY) ## Run the benchmarks quickly; BENCH_ARGS= runs them in full
 clean: ## Remove the environment and everything generated
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf docs/_build docs/auto_examples docs/api/generated docs/api/backreferences docs/sg_execution_times.rst
+	rm -rf docs/_build docs/auto_examples docs/api/generated docs/api/backreferences
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

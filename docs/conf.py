@@ -62,7 +62,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
-    "min_reported_time": 10**6,
+    "write_computation_times": False,
     "abort_on_example_error": True,
     "plot_gallery": "True",
 }
