@@ -61,6 +61,7 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
     "remove_config_comments": True,
     "show_memory": False,
+    "capture_repr": (),
     "show_signature": False,
     "write_computation_times": False,
     "abort_on_example_error": True,

@@ -61,7 +61,7 @@ ensemble = FocalEnsembleClassifier(
     n_estimators=8, max_epochs=40, decision="mcc", random_state=0
 ).fit(X, y)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")
 epochs = EpochsDisplay.from_estimator(net, ax=left)
 EpochsDisplay.from_estimator(ensemble, ax=right)
 
