@@ -24,14 +24,15 @@ _METRICS: dict[str, Callable[..., float]] = {
     "recall": lambda y, p, w: recall_score(y, p, sample_weight=w),
 }
 _LABELS = {"mcc": "MCC", "f1": "F1", "f2": "F2", "f1_macro": "macro F1", "f2_macro": "macro F2"}
+_ONE_SIDED = ("precision", "recall")  # best at one end, which is no threshold to choose
 _N_THRESHOLDS = 121
 
 
 class ThresholdDisplay:
     """Metrics against the threshold of the probability, with what was decided for.
 
-    A sample is positive where its probability exceeds the threshold. Each curve has a dot where it
-    is highest; lines mark the decisions that were made.
+    A sample is positive where its probability exceeds the threshold. Each curve but precision
+    and recall has a dot where it is highest; lines mark the decisions that were made.
 
     Parameters
     ----------
@@ -247,28 +248,34 @@ class ThresholdDisplay:
             label = _LABELS.get(name, name.replace("_", " "))
             (line,) = ax.plot(self.thresholds, values, color=color, lw=1.8, label=label)
             self.lines_.append(line)
-            if not np.isnan(values).all():
+            if name not in _ONE_SIDED and not np.isnan(values).all():
                 best = np.nanargmax(values)
                 ax.plot(self.thresholds[best], values[best], "o", color=color, ms=6)
-        for name, threshold in (self.decisions or {}).items():
+        self._mark_decisions(ax)
+        unit_axis(ax, "x", "logit", self.thresholds[0], self.thresholds[-1])
+        ax.set_xlabel("threshold of the probability")
+        ax.set_ylabel("metric" if len(self.curves) > 1 else self.lines_[0].get_label())
+        ax.grid(alpha=0.25)
+        title = None if set(self.curves) <= set(_ONE_SIDED) else "dot: best threshold"
+        legend_below(ax, title, n_columns=min(3, len(self.curves)))
+        return self
+
+    def _mark_decisions(self, ax: Any) -> None:
+        """Dashed lines with names above the axes, on two levels where there are several."""
+        marked = sorted((self.decisions or {}).items(), key=lambda item: item[1])
+        for i, (name, threshold) in enumerate(marked):
             ax.axvline(threshold, color="0.25", ls="--", lw=1.2, zorder=1)
             ax.annotate(
                 f" {name}: {threshold:.2g} ",
                 (threshold, 1),
                 xycoords=("data", "axes fraction"),
-                xytext=(0, 2),
+                xytext=(0, 2 + 12 * (i % 2)),
                 textcoords="offset points",
                 ha="center",
                 va="bottom",
                 fontsize="small",
                 color="0.25",
             )
-        unit_axis(ax, "x", "logit", self.thresholds[0], self.thresholds[-1])
-        ax.set_xlabel("threshold of the probability")
-        ax.set_ylabel("metric" if len(self.curves) > 1 else self.lines_[0].get_label())
-        ax.grid(alpha=0.25)
-        legend_below(ax, "dot: best threshold", n_columns=min(3, len(self.curves)))
-        return self
 
 
 def _values(
