@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [DOCS / "index.md", DOCS / "start.md", *sorted(DOCS.glob("*/*.md"))]
 
@@ -21,3 +25,4 @@ def test_page_runs(page, tmp_path, monkeypatch):
     names = {"__name__": page.stem}
     for block in blocks(page):
         exec(compile(block, str(page), "exec"), names)
+    plt.close("all")
