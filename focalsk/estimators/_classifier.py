@@ -160,7 +160,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         Sorted classes, or the numbers of the labels.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if `X` had any.
     alpha_ : ndarray of shape (n_classes,) or (2, n_labels), or None
         Class weights; for labels, where they are absent and where present.

@@ -140,7 +140,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         Sorted classes, or the numbers of the labels.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if `X` had any.
     oob_decision_function_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
         Posterior of each training sample, by the members that held it out; NaN for a sample that
