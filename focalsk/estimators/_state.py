@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
 from focalsk.estimators._building import module_params
-from focalsk.nets import Weights, decode, encode_attributes, name_of, read_module, seeded
+from focalsk.nets import (
+    WEIGHTS,
+    VmapStack,
+    Weights,
+    decode,
+    encode_attributes,
+    encode_weights,
+    is_saving,
+    read_module,
+    seeded,
+)
 
-if TYPE_CHECKING:
-    from focalsk.estimators._ensemble import FocalEnsembleClassifier
-
-__all__ = ["from_plain", "plain_attributes"]
+__all__ = ["from_plain", "plain_attributes", "plain_stack", "stack_from_plain"]
 
 _HISTORY = "__history_of_net__"  # an estimator's history is its net's
 
@@ -39,3 +46,25 @@ def from_plain(state: Mapping[str, Any]) -> dict[str, Any]:
     if state.get(_HISTORY):
         attributes["history_"] = attributes["net_"].history
     return attributes
+
+
+def plain_stack(state: dict[str, Any], stack: Any) -> dict[str, Any]:
+    """An ensemble's state; into a file without code goes the stack of a user's module as weights."""
+    if is_saving() and isinstance(state.get("module_"), nn.Module):
+        state["module_"] = encode_weights(stack)
+    return state
+
+
+def stack_from_plain(estimator: Any) -> None:
+    """Build the stack of an ensemble whose module_ is weights alone."""
+    weights = vars(estimator).get("module_")
+    if not isinstance(weights, Weights):
+        return
+    net = module_params(estimator, estimator.n_features_in_, estimator._coding.n_outputs)
+    module, given = net["module"], {k[8:]: v for k, v in net.items() if k != "module"}
+    if not isinstance(module, nn.Module):
+        with seeded(0, WEIGHTS):  # no global generator moves
+            module = module(**given)
+    tensors = list(weights["state"].values())
+    nets = [copy.deepcopy(module) for _ in range(len(tensors[0]))]
+    estimator.module_ = read_module(VmapStack(nets, n_streams=1), weights).eval()

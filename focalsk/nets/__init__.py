@@ -30,7 +30,9 @@ from focalsk.nets._mlp import FocalMLP
 from focalsk.nets._plain import Weights as Weights
 from focalsk.nets._plain import decode as decode
 from focalsk.nets._plain import encode_attributes as encode_attributes
+from focalsk.nets._plain import encode_weights as encode_weights
 from focalsk.nets._plain import given_modules as given_modules
+from focalsk.nets._plain import is_saving as is_saving
 from focalsk.nets._plain import name_of as name_of
 from focalsk.nets._plain import read_module as read_module
 from focalsk.nets._plain import without_code as without_code
