@@ -132,5 +132,7 @@ def _build(net: Any) -> nn.Module:
     """A new module by the parameters of a net."""
     if isinstance(net.module, nn.Module):
         return copy.deepcopy(net.module)
+    if isinstance(net.module, type) and not issubclass(net.module, nn.Module):
+        raise ValueError(f"A state names {net.module.__name__} for a module.")
     with seeded(net.random_state or 0, WEIGHTS):  # no global generator moves
         return net.module(**net.get_params_for("module"))

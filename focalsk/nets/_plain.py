@@ -299,6 +299,11 @@ def _decode_given(state: Mapping[str, Any]) -> Any:
             f"The model has a module of your own, {name}, whose code is not in the file: pass "
             f"module={name.rpartition('.')[2]} (or a dict of names and modules)."
         )
+    if isinstance(given, nn.Module) != state["instance"]:
+        what = "an instance" if state["instance"] else "a class or factory"
+        raise ValueError(
+            f"The model was made with {what} of {name} as its module. Got {given!r} instead."
+        )
     return given
 
 
@@ -316,7 +321,8 @@ def _encode_builder(value: Any, strict: bool) -> Any:
         return encode(value, strict=True)
     except NotPlain:
         if _saving.get():
-            return {_KIND: "given", "name": name_of(value)}
+            made = isinstance(value, nn.Module)
+            return {_KIND: "given", "name": name_of(value), "instance": made}
         if strict:
             raise
         return value
