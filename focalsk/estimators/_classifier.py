@@ -300,7 +300,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     def __copy__(self) -> FocalNetClassifier:
         """Another estimator with the same net: what `copy.copy` gives of any object."""
         twin = type(self).__new__(type(self))
-        vars(twin).update(vars(self))
+        twin.__dict__.update(self.__dict__)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def from_plain(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_stack(state: dict[str, Any], stack: Any) -> dict[str, Any]:
-    """An ensemble's state; into a file without code goes the stack of a user's module as weights."""
+    """An ensemble's state; into a file without code go a user's weights alone."""
     if is_saving() and isinstance(state.get("module_"), nn.Module):
         state["module_"] = encode_weights(stack)
     return state

@@ -9,7 +9,8 @@ What is in the room, from the bottom up:
 - ``_best_epoch``: early stopping, of one net or of many side by side.
 - ``_skorch``: what FocalNet has to know of skorch's callbacks, criteria and batches.
 - ``_answers``: what logits say, by the loss of the training.
-- ``_plain``, ``_net_state``: modules, optimizers and nets as arrays, numbers and strings, and back.
+- ``_plain``, ``_plain_optimizer``, ``_net_state``: modules, optimizers and nets as arrays, numbers
+  and strings, and back.
 - ``_array_net``: a skorch net over classes that takes arrays.
 - ``_focal_net``: FocalNet, the skorch net.
 - ``_stack_net``: FocalNet for a stack of nets.

@@ -114,7 +114,7 @@ class ArrayNet(NeuralNetClassifier):
     def __copy__(self) -> ArrayNet:
         """Another net of the same parts: what `copy.copy` gives of any object."""
         twin = type(self).__new__(type(self))
-        vars(twin).update(vars(self))
+        twin.__dict__.update(self.__dict__)
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -125,13 +125,13 @@ class ArrayNet(NeuralNetClassifier):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "__cuda_dependent_attributes__" in state:
             raise ValueError(
-                f"This {type(self).__name__} is a pickle within a pickle, as focalsk 0.1 and skorch "
-                "write it, which can run any code. Save it again with this version."
+                f"This {type(self).__name__} holds a pickle within a pickle, as skorch and focalsk 0.1 "
+                "write it, and that may run any code. Save it again with this version."
             )
         if is_plain(state):
             set_plain_state(self, state)
         else:
-            vars(self).update(state)
+            self.__dict__.update(state)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # A user's module on CUDA goes skorch's way, so that it loads where there is no CUDA: as a

@@ -17,13 +17,12 @@ from focalsk.nets._plain import (
     decode,
     encode,
     encode_attributes,
-    encode_optimizer,
     encode_weights,
     here,
     is_saving,
-    make_optimizer,
     read_module,
 )
+from focalsk.nets._plain_optimizer import encode_optimizer, make_optimizer
 
 __all__ = ["is_plain", "plain_state", "set_plain_state"]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -36,13 +35,12 @@ __all__ = [
     "decode",
     "encode",
     "encode_attributes",
-    "encode_optimizer",
     "encode_weights",
     "given_modules",
-    "make_optimizer",
     "is_saving",
-    "make_optimizer",
+    "known",
     "name_of",
+    "name_of_known",
     "read_module",
     "without_code",
 ]
@@ -180,7 +178,7 @@ def _encode_object(value: Any, strict: bool) -> Any:
 
 
 def _encode_type(kind: type, strict: bool) -> Any:
-    name = _name_of_known(kind)
+    name = name_of_known(kind)
     if name is not None:
         return {_KIND: "type", "name": name}
     if strict:
@@ -188,7 +186,8 @@ def _encode_type(kind: type, strict: bool) -> Any:
     return kind
 
 
-def _name_of_known(kind: type) -> str | None:
+def name_of_known(kind: type) -> str | None:
+    """The name that states have for a class; None if it is none of a net's."""
     name = kind.__name__
     if _OWN.get(name) is kind:
         return name
@@ -197,7 +196,8 @@ def _name_of_known(kind: type) -> str | None:
     return None if where is None else f"{where}.{name}"
 
 
-def _known(name: str) -> Any:
+def known(name: str) -> Any:
+    """The class of such a name."""
     where, _, last = name.rpartition(".")
     kind = getattr(_TORCH.get(where), last, None) if where else _OWN.get(name)
     if not isinstance(kind, type):
@@ -352,15 +352,15 @@ def _state_of(module: nn.Module) -> dict[str, Any]:
 
 
 def _encode_module(module: nn.Module) -> dict[str, Any]:
-    name, own, usual = _name_of_known(type(module)), vars(module), vars(nn.Module())
+    name, own, usual = name_of_known(type(module)), vars(module), vars(nn.Module())
     if name is None:
         raise NotPlain(name_of(module))
     if any(own.get(key) != value for key, value in usual.items() if key not in _TABLES):
         raise NotPlain(f"a {name} with hooks")
     tensors = [*module.parameters(), *module.buffers()]
     shared = [*module.named_parameters(remove_duplicate=False)]
-    shared += module.named_buffers(remove_duplicate=False)
-    if len(tensors) < len(shared):
+    others = [*module.named_buffers(remove_duplicate=False)]
+    if len(tensors) < len(shared) + len(others):
         raise NotPlain(f"a {name} with shared tensors")
     strictly: Any = {
         "attributes": {key: value for key, value in own.items() if key not in usual},
@@ -374,7 +374,7 @@ def _encode_module(module: nn.Module) -> dict[str, Any]:
 
 
 def _decode_module(state: Mapping[str, Any]) -> nn.Module:
-    kind = _known(state["name"])
+    kind = known(state["name"])
     if not issubclass(kind, nn.Module):
         raise ValueError(f"A state names {state['name']!r}, which is no module.")
     module = kind.__new__(kind)
@@ -418,52 +418,6 @@ _DECODERS = {
     "module": _decode_module,
     "object": _decode_object,
     "tensor": _decode_tensor,
-    "type": lambda state: _known(state["name"]),
+    "type": lambda state: known(state["name"]),
     "weights": _decode_weights,
 }
-
-
-# Optimizers -------------------------------------------------------------------------------------
-
-
-def encode_optimizer(optimizer: Any, parameters: list[Any]) -> dict[str, Any]:
-    """An optimizer of torch's; its parameters are known by their place in a list."""
-    name = _name_of_known(type(optimizer))
-    if name is None:
-        raise NotPlain(name_of(optimizer))
-    place = {id(parameter): i for i, parameter in enumerate(parameters)}
-    kept = optimizer.__getstate__()
-    used = [p for group in kept["param_groups"] for p in group["params"]]
-    if kept.keys() != {"defaults", "state", "param_groups"} or any(
-        id(p) not in place for p in [*used, *kept["state"]]
-    ):
-        raise NotPlain(f"{name} over other parameters than the net's")
-    groups = [
-        {**group, "params": [place[id(p)] for p in group["params"]]}
-        for group in kept["param_groups"]
-    ]
-    return {
-        "name": name,
-        "defaults": encode(kept["defaults"], strict=True),
-        "groups": encode(groups, strict=True),
-        "places": [place[id(p)] for p in kept["state"]],
-        "state": [encode(dict(entry), strict=True) for entry in kept["state"].values()],
-    }
-
-
-def make_optimizer(state: Mapping[str, Any], parameters: list[Any]) -> Any:
-    """What :func:`encode_optimizer` was given, over the parameters of a list."""
-    kind = _known(state["name"])
-    if not issubclass(kind, torch.optim.Optimizer):
-        raise ValueError(f"A state names {state['name']!r}, which is no optimizer.")
-    optimizer = kind.__new__(kind)
-    groups = decode(state["groups"])
-    for group in groups:
-        group["params"] = [parameters[i] for i in group["params"]]
-    entries: Any = defaultdict(dict)
-    for i, entry in zip(state["places"], state["state"], strict=True):
-        entries[parameters[i]] = decode(entry)
-    optimizer.__setstate__(
-        {"defaults": decode(state["defaults"]), "state": entries, "param_groups": groups}
-    )
-    return optimizer

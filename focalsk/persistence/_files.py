@@ -14,10 +14,10 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from focalsk._compat._files import write_whole
 from focalsk.nets import given_modules, without_code
-from focalsk.persistence._trees import check_trees
+from focalsk.persistence._indices import check_indices
 from focalsk.persistence._trust import untrusted
 
-__all__ = ["is_model", "load_model", "read_model", "save_model", "write_model"]
+__all__ = ["is_model", "load_model", "other_versions", "read_model", "save_model", "write_model"]
 
 # A line with the checksum of all that follows it, then skops' own file (a zip, which may stand
 # behind other bytes: skops reads it as it is).
@@ -157,8 +157,7 @@ def load_model(
     True
     """
     content = read_model(path, module=module, trusted=trusted)
-    here = _versions()
-    other = [f"{name} {v}" for name, v in content["versions"].items() if here.get(name) != v]
+    other = other_versions(content["versions"])
     if other:
         warnings.warn(
             f"{os.fspath(path)} was saved with {', '.join(other)}.", UserWarning, stacklevel=2
@@ -195,7 +194,7 @@ def read_model(
         with given_modules(module), warnings.catch_warnings():
             warnings.simplefilter("ignore", InconsistentVersionWarning)  # said in one line
             content = skops.loads(data, trusted=types)
-        check_trees(content)
+        check_indices(content)
     except Exception as error:  # a file made up by hand may raise anything
         raise ValueError(f"{name} cannot be loaded: {_said(error)}") from error
     held = content if isinstance(content, dict) else {}
@@ -212,8 +211,8 @@ def _checked(path: str | os.PathLike[str]) -> bytes:
         raise ValueError(f"{os.fspath(path)} is no model of focalsk.save_model or focalsk fit.")
     if line[len(_MAGIC) :] != hashlib.sha256(data).hexdigest().encode() + b"\n":
         raise ValueError(
-            f"{os.fspath(path)} has changed since it was written, or is not all there: its checksum "
-            "is not that of its contents."
+            f"{os.fspath(path)} has changed since it was written, or is not all there: its "
+            "checksum is not that of its contents."
         )
     return data
 
@@ -228,6 +227,12 @@ def _skops() -> Any:
     except ImportError as error:
         raise ImportError("Model files need skops: pip install skops") from error
     return skops.io
+
+
+def other_versions(versions: Mapping[str, str]) -> list[str]:
+    """What is installed here in another version than it was there, with the version there."""
+    here = _versions()
+    return [f"{name} {there}" for name, there in versions.items() if here.get(name) != there]
 
 
 def _versions() -> dict[str, str]:

@@ -38,14 +38,18 @@ _NAMED = {
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
-    # Trees are looked at once more when they are there: see _trees.
+    # Their indices are looked at once more when they are there: see _indices.
+    "scipy.sparse._csc.csc_array",
+    "scipy.sparse._csc.csc_matrix",
+    "scipy.sparse._csr.csr_array",
+    "scipy.sparse._csr.csr_matrix",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
     "skrub._string_encoder.StringEncoder",
     "skrub._to_str.ToStr",
 }
 
-# Rooms of other libraries whose public classes are harmless to make: samplers, ensembles, splitters.
+# Where public classes are harmless to make: samplers, ensembles, splitters.
 _CLASSES = (
     "imblearn.combine",
     "imblearn.ensemble",

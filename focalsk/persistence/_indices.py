@@ -1,7 +1,7 @@
-"""Decision trees of a file: refused where they point outside themselves.
+"""Decision trees and sparse matrices of a file: refused where they point outside themselves.
 
-scikit-learn follows the indices in a tree without looking, so that one made up by hand could read
-memory that is not its own. Here they are looked at once.
+Compiled code follows their indices without looking, so that one made up by hand could read memory
+that is not its own. Here they are looked at once.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from focalsk._compat._trees import Tree, TreePredictor
 
-__all__ = ["check_trees"]
+__all__ = ["check_indices"]
 
 
-def check_trees(model: Any) -> None:
-    """Refuse a model with a tree whose indices are out of range.
+def check_indices(model: Any) -> None:
+    """Refuse a model with a tree or a sparse matrix whose indices are out of range.
 
     Raises ValueError.
     """
+    for matrix in _within(model, (sparse.spmatrix, sparse.sparray)):
+        matrix.check_format(full_check=True)
     for owner, trees in _owners(model):
         width = getattr(owner, "n_features_in_", None)
         for tree in trees:
@@ -53,8 +56,8 @@ def _items(value: Any) -> Iterator[Any]:
                 yield from _items(item)
 
 
-def _within(model: Any, kind: type) -> Iterator[Any]:
-    """All objects of a kind that a model is made of, each once."""
+def _within(model: Any, kind: Any) -> Iterator[Any]:
+    """All objects of a kind, or several, that a model is made of, each once."""
     seen, todo = set(), [model]
     while todo:
         value = todo.pop()
