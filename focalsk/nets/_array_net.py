@@ -125,8 +125,8 @@ class ArrayNet(NeuralNetClassifier):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "__cuda_dependent_attributes__" in state:
             raise ValueError(
-                f"This {type(self).__name__} holds a pickle within a pickle, as skorch and focalsk 0.1 "
-                "write it, and that may run any code. Save it again with this version."
+                f"This {type(self).__name__} holds a pickle within its state, as skorch and "
+                "focalsk 0.1 write it, and that may run any code. Save it with this version."
             )
         if is_plain(state):
             set_plain_state(self, state)

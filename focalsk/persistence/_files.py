@@ -84,14 +84,21 @@ def write_model(content: Mapping[str, Any], path: str | os.PathLike[str]) -> Non
             data = skops.dumps(
                 {**content, "versions": _versions()}, compression=zipfile.ZIP_DEFLATED
             )
+            nameless = [name for name in skops.get_untrusted_types(data=data) if "<" in name]
     except Exception as error:  # a state of anything may raise anything
-        name = type(content["estimator"]).__name__
-        raise TypeError(
-            f"{name} holds something that cannot be saved without code: {error} Leave it out, or "
-            "use pickle or joblib, whose files run any code when they are loaded."
-        ) from error
+        raise _unsaved(content, str(error)) from error
+    if nameless:
+        raise _unsaved(content, f"{', '.join(nameless)} can be found by no name.")
     line = _MAGIC + hashlib.sha256(data).hexdigest().encode() + b"\n"
     write_whole(path, lambda file: file.write(line + data))
+
+
+def _unsaved(content: Mapping[str, Any], why: str) -> TypeError:
+    return TypeError(
+        f"{type(content['estimator']).__name__} holds something that cannot be saved without code: "
+        f"{why} Leave it out, or use pickle or joblib, whose files run any code when they are "
+        "loaded."
+    )
 
 
 def load_model(
