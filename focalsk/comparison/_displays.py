@@ -13,6 +13,7 @@ from sklearn.metrics import precision_recall_curve
 
 from focalsk.comparison._methods import family_of
 from focalsk.comparison._metrics import METRICS
+from focalsk.comparison._names import shortened
 from focalsk.comparison._statistics import LEVEL
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ STYLES = {
     "other": ("#CC79A7", "X"),
 }
 YARDSTICK = "cross-entropy"
+_NAME_LENGTH = 40  # characters of a name that a picture has room for
 
 
 def draw(comparison: Comparison, kind: str = "ranking", ax: Any = None) -> Any:
@@ -69,14 +71,14 @@ def representatives(comparison: Comparison) -> list[str]:
 
 
 def as_text(name: object) -> str:
-    """A name as matplotlib shows it: no mathematics between dollars, no hidden legend entries.
+    """A name as matplotlib shows it: in a few characters, no mathematics, no hidden legend entry.
 
     Parameters
     ----------
     name : object
         Of a class or a method.
     """
-    text = str(name).replace("$", r"\$")
+    text = shortened(str(name), _NAME_LENGTH).replace("$", r"\$")
     return f"\u200b{text}" if text.startswith("_") else text
 
 
