@@ -61,6 +61,7 @@ _ROOMS = {
     ],
     "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
     "export": ["to_onnx"],
+    "displays": [],
     "tables": [],
     "comparison": [],
 }
