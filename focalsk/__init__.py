@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         PriorCorrectedClassifier,
         compute_alpha,
     )
+    from focalsk.export import to_onnx
     from focalsk.losses import (
         FocalLoss,
         SigmoidFocalLoss,
@@ -38,6 +39,7 @@ __all__ = [
     "focal_posterior",
     "sigmoid_focal_loss",
     "sigmoid_focal_posterior",
+    "to_onnx",
 ]
 
 # Loaded when they are asked for: torch takes seconds, and `focalsk --help` shall not wait for it.
@@ -58,6 +60,7 @@ _ROOMS = {
         "compute_alpha",
     ],
     "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
+    "export": ["to_onnx"],
     "displays": [],
     "tables": [],
     "comparison": [],

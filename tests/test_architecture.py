@@ -19,13 +19,17 @@ ROOMS = {
     "tables": {"_compat"},
     "estimators": {"_compat", "losses", "nets", "tables"},
     "search": {"_compat", "estimators"},
+    "export": {"_compat", "nets", "estimators", "search"},
     "displays": {"_compat", "estimators"},
     "comparison": {"_compat", "losses", "nets", "tables", "estimators", "search", "displays"},
     "_arguments": set(),
     "cli": {"_compat", "_arguments", "tables", "estimators", "comparison", "__version__"},
     "__main__": {"cli"},
 }
-OPTIONAL = {"duckdb", "hypothesis", "imblearn", "matplotlib", "mpmath", "polars", "pytest"}
+OPTIONAL = {
+    "duckdb", "hypothesis", "imblearn", "matplotlib", "mpmath", "onnx", "onnxruntime", "onnxscript",
+    "polars", "pytest", "skl2onnx",
+}  # fmt: skip
 MAX_FILE_LINES = 400  # besides docstrings
 MAX_BODY_LINES = 50
 

@@ -7,6 +7,7 @@ What is in the room, from the bottom up:
 - ``_validation``: what `fit` and `predict` are given, checked and coded.
 - ``_monitor``: what early stopping asks of a scorer.
 - ``_building``: from parameters to a net, and on with other parameters.
+- ``_resuming``: what a training depends on, to find its checkpoint by.
 - ``_outcome``: what a training has come to, undone where it failed.
 - ``_classifier``: FocalNetClassifier.
 - ``_stack``: many candidate nets as one net, and back.
