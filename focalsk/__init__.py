@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         sigmoid_focal_posterior,
     )
     from focalsk.nets import FocalNet
+    from focalsk.persistence import load_model, save_model
     from focalsk.search import FocalGridSearchCV, FocalRandomizedSearchCV
 
 __version__ = "0.2.0"
@@ -37,6 +38,8 @@ __all__ = [
     "compute_alpha",
     "focal_loss",
     "focal_posterior",
+    "load_model",
+    "save_model",
     "sigmoid_focal_loss",
     "sigmoid_focal_posterior",
     "to_onnx",
@@ -59,6 +62,7 @@ _ROOMS = {
         "PriorCorrectedClassifier",
         "compute_alpha",
     ],
+    "persistence": ["load_model", "save_model"],
     "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
     "export": ["to_onnx"],
     "displays": [],

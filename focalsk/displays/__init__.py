@@ -6,6 +6,7 @@ again; matplotlib is imported when the first one is drawn. What scikit-learn dra
 What is in the room, from the bottom up:
 
 - ``_statistics``, ``_calibration``: tests over folds, calibration in a number and as a curve.
+- ``_names``: names of a user's as they can be shown.
 - ``_axes``: colours, axes, legends, names beside points.
 - ``_threshold``, ``_grid``, ``_reliability``, ``_epochs``, ``_trade_off``, ``_ranks``: displays.
 
@@ -19,6 +20,8 @@ from focalsk.displays._axes import plain_log_axis as plain_log_axis
 from focalsk.displays._calibration import expected_calibration_error, reliability_curve
 from focalsk.displays._epochs import EpochsDisplay
 from focalsk.displays._grid import GridDisplay
+from focalsk.displays._names import shortened as shortened
+from focalsk.displays._names import visible as visible
 from focalsk.displays._ranks import CriticalDifferenceDisplay
 from focalsk.displays._reliability import ReliabilityDisplay
 from focalsk.displays._statistics import LEVEL as LEVEL

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from focalsk.displays._names import shortened
+
 __all__ = [
     "COLORS",
     "MARKERS",
@@ -25,6 +27,7 @@ __all__ = [
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 #: A marker beside each colour.
 MARKERS = ("o", "^", "D", "X", "s", "P")
+_NAME_LENGTH = 40  # characters of a name that a picture has room for
 # Probabilities at which an axis of log-odds may have a tick, the roundest first.
 _TICKS = (0.1, 0.5, 0.9, 0.01, 0.99, 1e-3, 0.999, 1e-4, 0.03, 0.97, 0.3, 0.7, 3e-3, 3e-4, 0.2, 0.05)
 
@@ -45,14 +48,14 @@ def new_axes(ax: Any, size: tuple[float, float]) -> Any:
 
 
 def as_text(name: object) -> str:
-    """A name as matplotlib shows it: no mathematics between dollars, no hidden legend entries.
+    """A name as matplotlib shows it: in a few characters, no mathematics, no hidden legend entry.
 
     Parameters
     ----------
     name : object
         Of a class or a method.
     """
-    text = str(name).replace("$", r"\$")
+    text = shortened(str(name), _NAME_LENGTH).replace("$", r"\$")
     return f"\u200b{text}" if text.startswith("_") else text
 
 

@@ -38,6 +38,7 @@ from focalsk.estimators._outcome import (
     warn_if_idle,
 )
 from focalsk.estimators._resuming import fit_key
+from focalsk.estimators._state import from_plain, plain_attributes
 from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import (
     check_no_missing,
@@ -320,6 +321,21 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _takes_missing(self) -> bool:
         return False
+
+    # State ----------------------------------------------------------------------------------------
+
+    def __copy__(self) -> FocalNetClassifier:
+        """Another estimator with the same net: what `copy.copy` gives of any object."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Attributes as arrays, numbers and strings, where they are no objects of the user's."""
+        return plain_attributes(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
 
     # Training -----------------------------------------------------------------------------------
 

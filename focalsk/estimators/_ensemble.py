@@ -35,6 +35,7 @@ from focalsk.estimators._members import (
 from focalsk.estimators._outcome import divergence
 from focalsk.estimators._posteriors import fit_temperature, posterior_of, with_temperature
 from focalsk.estimators._stack import Fold
+from focalsk.estimators._state import from_plain, plain_attributes, plain_stack, stack_from_plain
 from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import check_table, check_X, check_X_y, take_rows, weigh
 from focalsk.nets import derive_seed
@@ -287,6 +288,17 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
 
     def _takes_missing(self) -> bool:
         return self.module is None
+
+    # State ----------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Attributes as arrays, numbers and strings, where they are no objects of the user's."""
+        state = plain_attributes(super().__getstate__())
+        return plain_stack(state, vars(self).get("module_"))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
+        stack_from_plain(self)
 
     # Training -----------------------------------------------------------------------------------
 

@@ -119,8 +119,9 @@ class FocalNet(ArrayNet):
       says so, not with a KeyError.
     - An optimizer that is not of torch.optim gets a closure, one of torch.optim only if it is
       LBFGS.
-    - Nets on the CPU are pickled without a pickle inside the pickle, so that classes of a
-      notebook go along with cloudpickle; `torch_load_kwargs` is for nets on CUDA.
+    - The state of a net is arrays, numbers and strings, also for skops, unless it holds objects of
+      the user's. There is no pickle inside the pickle, so that classes of a notebook go along with
+      cloudpickle; `torch_load_kwargs` is for a user's module on CUDA.
     - ``trim_for_prediction`` keeps the criterion, which has gamma and alpha.
 
     Examples
