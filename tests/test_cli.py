@@ -485,7 +485,7 @@ def test_a_rule_that_there_is_not_is_refused(ensemble, model, data, capsys, tmp_
     given = [data, "-o", tmp_path / "out.csv", "--decision"]
     assert "'decision' parameter" in refused(capsys, "predict", ensemble, *given, "best")
     assert "among {" in refused(capsys, "predict", model, *given, "mcc")  # of one network
-    fit = ["fit", data, "--target", "default", "-o", tmp_path / "m", "--decision", "best"]
+    fit = ["fit", data, "-q", "--target", "default", "-o", tmp_path / "m", "--decision", "best"]
     assert "'decision' parameter" in refused(capsys, *fit)
     boosting = [*fit, "--method", "boosting"]
     assert "--decision is for focal-ensemble" in refused(capsys, *boosting)
