@@ -195,7 +195,7 @@ def _picture(comparison: Comparison, kind: str) -> str:
         raise ImportError("Reports need matplotlib: pip install 'focalsk[plot]'") from None
     file = io.BytesIO()
     # Text stays text, in a font of the reader's; and the same comparison gives the same file.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "focalsk"}
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "focalsk"}
     with rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure = Figure(figsize=figure_size(comparison, kind), layout="constrained")
