@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         PriorCorrectedClassifier,
         compute_alpha,
     )
+    from focalsk.export import to_onnx
     from focalsk.losses import (
         FocalLoss,
         SigmoidFocalLoss,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from focalsk.persistence import load_model, save_model
     from focalsk.search import FocalGridSearchCV, FocalRandomizedSearchCV
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "FocalEnsembleClassifier",
@@ -41,6 +42,7 @@ __all__ = [
     "save_model",
     "sigmoid_focal_loss",
     "sigmoid_focal_posterior",
+    "to_onnx",
 ]
 
 # Loaded when they are asked for: torch takes seconds, and `focalsk --help` shall not wait for it.
@@ -62,6 +64,8 @@ _ROOMS = {
     ],
     "persistence": ["load_model", "save_model"],
     "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
+    "export": ["to_onnx"],
+    "displays": [],
     "tables": [],
     "comparison": [],
 }

@@ -21,9 +21,8 @@ from focalsk._compat._files import write_whole
 from focalsk.comparison._displays import PLOTS, STYLES, draw, figure_size
 from focalsk.comparison._methods import family_of
 from focalsk.comparison._metrics import METRICS, scorer_for
-from focalsk.comparison._names import shortened, visible
-from focalsk.comparison._statistics import LEVEL
 from focalsk.comparison._words import metric_name, say_failures, verdict
+from focalsk.displays import LEVEL, shortened, visible
 
 if TYPE_CHECKING:
     from focalsk.comparison._results import Comparison

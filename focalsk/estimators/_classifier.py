@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -26,6 +27,7 @@ from focalsk.estimators._building import (
     net_params,
 )
 from focalsk.estimators._class_weight import SCHEMES
+from focalsk.estimators._decisions import Decision, decide
 from focalsk.estimators._monitor import Monitor
 from focalsk.estimators._outcome import (
     check_outputs,
@@ -35,6 +37,7 @@ from focalsk.estimators._outcome import (
     unchanged_on_failure,
     warn_if_idle,
 )
+from focalsk.estimators._resuming import fit_key
 from focalsk.estimators._state import from_plain, plain_attributes
 from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import (
@@ -45,7 +48,7 @@ from focalsk.estimators._validation import (
     read_samples,
     weigh,
 )
-from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, FocalNet, seeded
+from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, EpochKeeper, FocalNet, seeded
 
 __all__ = ["FocalNetClassifier"]
 
@@ -79,8 +82,20 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         two classes). Multi-label targets always have one sigmoid per label.
     proba : {'posterior', 'weighted', 'raw'}, default='posterior'
         What `predict_proba` gives: 'posterior' undoes gamma and alpha, for probabilities of the
-        data; 'weighted' undoes gamma only, so that its argmax is `predict`; 'raw' is the network's
-        softmax or sigmoid.
+        data; 'weighted' undoes gamma only, so that its argmax is `predict` by default; 'raw' is the
+        network's softmax or sigmoid.
+    decision : {'auto', 'posterior', 'balanced'} or array-like, default='auto'
+        How `predict` decides; it may be set after `fit`, which needs no new training.
+
+        - 'auto': under the class weights; without, as 'posterior'.
+        - 'posterior': for the most probable class.
+        - 'balanced': for the greatest ratio of posterior and class frequency, which is best for
+          balanced accuracy.
+        - a matrix of shape (n_classes, n_classes): ``costs[i, j]`` of deciding for class j where
+          class i is true; the least expected cost decides.
+
+        For a metric, see :class:`FocalEnsembleClassifier` or scikit-learn's
+        :class:`~sklearn.model_selection.TunedThresholdClassifierCV`.
     module : torch.nn.Module class, factory or instance, default=None
         A network of your own: called with `n_features` (``X.shape[1]``), `n_outputs` and
         `module_params`; an instance is copied. It maps a batch (B, ...) to logits
@@ -118,6 +133,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         score the held-out samples is refused.
     dropout : float, default=0.0
         Probability of zeroing a hidden unit while training, in [0, 1).
+    checkpoint : path-like, default=None
+        Folder where `fit` keeps its last epochs every few seconds. If it is killed, the same `fit`
+        goes on from there and ends with the same network, bit for bit on a CPU; it needs an
+        integer `random_state`. Files there are named by a hash of data, parameters and versions;
+        they stay until you delete them. No callbacks may be set, and a `warm_start` that goes on is
+        not kept.
     callbacks : list of skorch callbacks, default=None
         Instances, or pairs (name, instance). They are cloned; what cannot be, is used as it is.
     warm_start : bool, default=False
@@ -140,7 +161,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         Sorted classes, or the numbers of the labels.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if `X` had any.
     alpha_ : ndarray of shape (n_classes,) or (2, n_labels), or None
         Class weights; for labels, where they are absent and where present.
@@ -199,6 +220,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "output": [StrOptions({"softmax", "sigmoid"})],
         "proba": [StrOptions({"posterior", "weighted", "raw"})],
+        "decision": [StrOptions({"auto", "posterior", "balanced"}), "array-like"],
         "module": [None, callable],
         "module_params": [None, dict],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
@@ -213,6 +235,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "checkpoint": [None, str, os.PathLike],
         "callbacks": [None, list],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
@@ -231,6 +254,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         label_smoothing: float = 0.0,
         output: str = "softmax",
         proba: str = "posterior",
+        decision: str | ArrayLike = "auto",
         module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
         module_params: dict | None = None,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
@@ -245,6 +269,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         tol: float = 1e-4,
         monitor: str | Callable[..., float] = "loss",
         dropout: float = 0.0,
+        checkpoint: str | os.PathLike[str] | None = None,
         callbacks: list | None = None,
         warm_start: bool = False,
         device: str | torch.device = "auto",
@@ -259,6 +284,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.label_smoothing = label_smoothing
         self.output = output
         self.proba = proba
+        self.decision = decision
         self.module = module
         self.module_params = module_params
         self.optimizer = optimizer
@@ -273,6 +299,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.tol = tol
         self.monitor = monitor
         self.dropout = dropout
+        self.checkpoint = checkpoint
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.device = device
@@ -343,20 +370,20 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             )
         self._start(coding, samples, coding.count(samples.codes, samples.weight), continuing)
         before = trace(self.net_.module_)
+        key = None if continuing or self.checkpoint is None else fit_key(self, samples)
         if not self.early_stopping:
-            self._train(samples, self.max_epochs)
+            self._train(samples, self.max_epochs, key=key)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
         else:
-            self._train_until_best(coding, samples)
+            self._train_until_best(coding, samples, key)
         warn_if_idle(self, before, continuing, samples.X, stacklevel=5)
 
-    def _train_until_best(self, coding: TargetCoding, samples: Samples) -> None:
+    def _train_until_best(self, coding: TargetCoding, samples: Samples, key: str | None) -> None:
         held_out = coding.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
         valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
-        callbacks = [("best_epoch", stopper)]
-        self._train(samples, self.max_epochs, rows, coding.dataset(valid), callbacks)
+        self._train(samples, self.max_epochs, rows, coding.dataset(valid), stopper, key)
         self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
 
@@ -416,6 +443,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         """Set what is known before training, and make the net unless one goes on."""
         alpha, criterion = make_criterion(self, coding, counts)
+        self._rule(coding, counts)  # which refuses a wrong one before training
         self._coding = coding
         self.classes_ = coding.classes
         self.class_count_ = counts
@@ -446,7 +474,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         epochs: int,
         rows: Any = None,
         valid: ArrayDataset | None = None,
-        callbacks: Sequence[tuple[str, Any]] = (),
+        stopper: BestEpoch | None = None,
+        key: str | None = None,
     ) -> None:
         """Train on the samples, or on some `rows` of them, which are not copied."""
         net: Any = self.net_
@@ -454,10 +483,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         if rows is not None:
             dataset = Subset(dataset, rows)
         kept = net.callbacks_
-        net.callbacks_ = [*kept, *callbacks]
+        net.callbacks_ = kept if stopper is None else [*kept, ("best_epoch", stopper)]
+        folder = self.checkpoint
+        keeper = None if key is None or folder is None else EpochKeeper(folder, key, stopper)
         try:
             net.notify("on_train_begin", X=samples.X, y=samples.codes)
-            net.fit_loop(dataset, epochs=epochs, valid=valid)
+            net.fit_loop(dataset, epochs=epochs, valid=valid, keeper=keeper)
             net.notify("on_train_end", X=samples.X, y=samples.codes)
         except ValueError as error:  # no best epoch, say, since none was finite
             if is_finite(net.module_):
@@ -474,7 +505,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     # Prediction ---------------------------------------------------------------------------------
 
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """Scores whose sign or argmax is the decision under the class weights.
+        """Scores whose sign or argmax is the decision, as `decision` says.
 
         Parameters
         ----------
@@ -485,15 +516,27 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         -------
         scores : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
             Log-odds of ``classes_[1]`` if there are two classes, of each label if there are
-            labels; else one score per class. Their sigmoid or softmax (normalised over the
-            classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
+            labels; else one score per class. Under the class weights, their sigmoid or softmax
+            (normalised over the classes with ``output="sigmoid"``) is ``predict_proba`` with
+            ``proba="weighted"``; with costs they are the negative expected ones.
         """
-        logits = self._logits(X)
-        scores = self._coding.scores(logits, self.gamma_, self.alpha_, self._smoothing)
-        return check_outputs(scores.numpy())
+        return check_outputs(self._scores(self._logits(X)))
+
+    def _scores(self, logits: torch.Tensor) -> NDArray[Any]:
+        if isinstance(self.decision, str) and self.decision == "auto":
+            return self._coding.scores(logits, self.gamma_, self.alpha_, self._smoothing).numpy()
+        loss = self.gamma_, self.alpha_, "posterior", self._smoothing
+        p = self._coding.probabilities(logits.double(), *loss).numpy()
+        return self._rule(self._coding, self.class_count_).scores(p, self._coding.multilabel)
+
+    def _rule(self, coding: TargetCoding, counts: NDArray[np.float64]) -> Decision:
+        """What `decision` stands for, unless it is 'auto'."""
+        return decide(
+            self.decision, weights=None, prior=coding.prior(counts), labels=coding.multilabel
+        )
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Classes, or label indicators, decided under the class weights.
+        """Classes, or label indicators, as `decision` says.
 
         Parameters
         ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -120,6 +121,11 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     n_cosines : int, default=8
         Cosines of each number beside it, see :class:`~focalsk.nets.FocalMLP`; none for sparse or
         very wide data.
+    checkpoint : path-like, default=None
+        Folder where `fit` keeps its last epochs every few seconds. If it is killed, the same `fit`
+        goes on from there and ends with the same ensemble, bit for bit on a CPU; it needs an
+        integer `random_state`. Files there are named by a hash of data, parameters and versions;
+        they stay until you delete them.
     n_jobs : int, default=None
         Processes among which the members are spread.
     device : str or torch.device, default='auto'
@@ -135,7 +141,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         Sorted classes, or the numbers of the labels.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if `X` had any.
     oob_decision_function_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
         Posterior of each training sample, by the members that held it out; NaN for a sample that
@@ -210,6 +216,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "n_cosines": [Interval(Integral, 0, None, closed="left")],
+        "checkpoint": [None, str, os.PathLike],
         "n_jobs": [None, Integral],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -239,6 +246,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         n_iter_no_change: float = 15,
         dropout: float = 0.0,
         n_cosines: int = 8,
+        checkpoint: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -264,6 +272,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.dropout = dropout
         self.n_cosines = n_cosines
+        self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.device = device
         self.random_state = random_state
@@ -411,9 +420,13 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         n_jobs = min(effective_n_jobs(self.n_jobs), len(members))
         with tqdm(total=self.max_epochs, unit="epoch", disable=not self.verbose) as bar:
             if n_jobs == 1:
-                return train_members(members, bar.update if self.verbose else None)
+                on_epoch = bar.update if self.verbose else None
+                return train_members(members, on_epoch, self.checkpoint)
             parts = np.array_split(np.arange(len(members)), n_jobs)
-            tasks = (delayed(train_members)([members[i] for i in part]) for part in parts)
+            tasks = (
+                delayed(train_members)([members[i] for i in part], None, self.checkpoint)
+                for part in parts
+            )
             return join_trained(Parallel(n_jobs=n_jobs)(tasks))
 
     def _set_fitted(

@@ -7,6 +7,7 @@ What is in the room, from the bottom up:
 - ``_stacked_modules``, ``_stacked_loss``: many nets as one, with a leading model axis.
 - ``_manual_step``, ``_adam``: a training step without autograd's tape, of one net or of many.
 - ``_best_epoch``: early stopping, of one net or of many side by side.
+- ``_checkpoint``: the last epochs of a training in a file, from which it goes on.
 - ``_skorch``: what FocalNet has to know of skorch's callbacks, criteria and batches.
 - ``_answers``: what logits say, by the loss of the training.
 - ``_plain``, ``_plain_context``, ``_plain_optimizer``, ``_net_state``: modules, optimizers and nets
@@ -26,6 +27,7 @@ from focalsk.nets._batches import derive_seed as derive_seed
 from focalsk.nets._batches import in_blocks as in_blocks
 from focalsk.nets._batches import seeded as seeded
 from focalsk.nets._best_epoch import BestEpoch as BestEpoch
+from focalsk.nets._checkpoint import EpochKeeper as EpochKeeper
 from focalsk.nets._focal_net import FocalNet
 from focalsk.nets._mlp import FocalMLP
 from focalsk.nets._plain import Weights as Weights

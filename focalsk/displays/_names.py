@@ -25,7 +25,7 @@ def visible(text: str) -> str:
 
     Examples
     --------
-    >>> from focalsk.comparison._names import visible
+    >>> from focalsk.displays._names import visible
     >>> visible("abc\u202edef")
     'abc<U+202E>def'
     """
@@ -59,7 +59,7 @@ def shortened(text: str, most: int | None = None) -> str:
 
     Examples
     --------
-    >>> from focalsk.comparison._names import shortened
+    >>> from focalsk.displays._names import shortened
     >>> shortened("a name of many letters", 12)
     'a name …ters'
     >>> len(shortened(10_000 * "n"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from focalsk.comparison._names import shortened, visible
+from focalsk.displays._names import shortened, visible
 
 WRITINGS = ["", "plain", "näme", "שיטה", "مثال", "a\nb\tc", "网络", "e\u0301"]
 
