@@ -7,7 +7,19 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-__all__ = ["Parser", "add_reading", "at_least", "complain", "pair", "reading_of"]
+__all__ = [
+    "ENSEMBLE",
+    "Parser",
+    "add_data",
+    "add_decision",
+    "add_reading",
+    "at_least",
+    "complain",
+    "pair",
+    "reading_of",
+]
+
+ENSEMBLE = "focal-ensemble"
 
 
 def complain(error: Exception | str) -> int:
@@ -62,3 +74,32 @@ def reading_of(args: argparse.Namespace) -> dict[str, Any]:
     """What the user says of the table, as Python's functions take it."""
     names = ("decimal", "thousands", "date_format", "missing")
     return {name: getattr(args, name) for name in names if getattr(args, name)}
+
+
+def add_data(parser: Any) -> None:
+    add = parser.add_argument
+    add("data", help="CSV, Parquet or Excel file, or name of a data set")
+    add("--target", metavar="COLUMN", help="the column with the classes")
+    add_reading(parser)
+    add(
+        "--types",
+        action="append",
+        default=[],
+        type=pair,
+        metavar="COLUMN=KIND",
+        help="numeric, date, categorical, text or drop, where a column is not what it looks like",
+    )
+    add("--scoring", default="average_precision", metavar="METRIC", help="default: %(default)s")
+    add("--max-rows", type=at_least(10), metavar="N", help="draw so many rows, stratified")
+    add("--epochs", type=at_least(1), metavar="N", help="of each network (default: 100)")
+    add("--seed", type=at_least(0), default=0, metavar="N", help="default: %(default)s")
+    add("-q", "--quiet", action="store_true", help="no progress, no notes")
+
+
+def add_decision(parser: Any) -> None:
+    parser.add_argument(
+        "--decision",
+        metavar="RULE",
+        help=f"how {ENSEMBLE} decides: 'posterior' for the most probable class, 'balanced', or "
+        "'f1_macro', 'mcc', 'f2', ... for what serves that best on held-out rows",
+    )

@@ -16,7 +16,16 @@ from textwrap import fill
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from focalsk._arguments import Parser, add_reading, at_least, complain, pair, reading_of
+from focalsk._arguments import (
+    ENSEMBLE,
+    Parser,
+    add_data,
+    add_decision,
+    add_reading,
+    at_least,
+    complain,
+    reading_of,
+)
 from focalsk._compat._files import write_whole
 
 if TYPE_CHECKING:
@@ -27,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_ENSEMBLE = "focal-ensemble"
 _PICKLE = "focalsk model 2"  # what was written before there were files without code
 _EPILOG = """\
 data can be a text file (CSV of any dialect, in UTF-8, UTF-16 or older encodings, packed with gzip
@@ -105,29 +113,9 @@ def _command(commands: Any, run: Callable[[argparse.Namespace], None], summary: 
     return parser
 
 
-def _add_data(parser: Any) -> None:
-    add = parser.add_argument
-    add("data", help="CSV, Parquet or Excel file, or name of a data set")
-    add("--target", metavar="COLUMN", help="the column with the classes")
-    add_reading(parser)
-    add(
-        "--types",
-        action="append",
-        default=[],
-        type=pair,
-        metavar="COLUMN=KIND",
-        help="numeric, date, categorical, text or drop, where a column is not what it looks like",
-    )
-    add("--scoring", default="average_precision", metavar="METRIC", help="default: %(default)s")
-    add("--max-rows", type=at_least(10), metavar="N", help="draw so many rows, stratified")
-    add("--epochs", type=at_least(1), metavar="N", help="of each network (default: 100)")
-    add("--seed", type=at_least(0), default=0, metavar="N", help="default: %(default)s")
-    add("-q", "--quiet", action="store_true", help="no progress, no notes")
-
-
 def _add_compare(commands: Any) -> None:
     parser = _command(commands, _compare, "compare focal loss with resampling and other methods")
-    _add_data(parser)
+    add_data(parser)
     add = parser.add_argument
     add(
         "--methods",
@@ -145,16 +133,16 @@ def _add_compare(commands: Any) -> None:
 
 def _add_fit(commands: Any) -> None:
     parser = _command(commands, _fit, "train one method on all rows and save it")
-    _add_data(parser)
+    add_data(parser)
     add = parser.add_argument
     add("-o", "--output", required=True, metavar="MODEL", help="file to write: model.skops")
     add(
         "--method",
-        default=_ENSEMBLE,
+        default=ENSEMBLE,
         metavar="NAME",
         help="as in compare (default: %(default)s)",
     )
-    _add_decision(parser)
+    add_decision(parser)
 
 
 def _add_predict(commands: Any) -> None:
@@ -164,20 +152,11 @@ def _add_predict(commands: Any) -> None:
     add("data", help="file with the columns that the model was trained on, and maybe more")
     add("-o", "--output", required=True, metavar="FILE", help="CSV file (or .parquet) to write")
     add_reading(parser)
-    _add_decision(parser)
+    add_decision(parser)
     add(
         "--allow-pickle",
         action="store_true",
         help="load a model that is a pickle, and run whatever code is in it",
-    )
-
-
-def _add_decision(parser: Any) -> None:
-    parser.add_argument(
-        "--decision",
-        metavar="RULE",
-        help=f"how {_ENSEMBLE} decides: 'posterior' for the most probable class, 'balanced', or "
-        "'f1_macro', 'mcc', 'f2', ... for what serves that best on held-out rows",
     )
 
 
@@ -239,12 +218,12 @@ def _fit(args: argparse.Namespace) -> None:
         columns=columns,
         classes=classes,
     )
-    if args.method != _ENSEMBLE:
+    if args.method != ENSEMBLE:
         n_inner = _inner_folds(classes, counts, context.n_inner, args.quiet)
         context = replace(context, n_inner=n_inner)
     start = perf_counter()
     estimator = _decide_by(args.decision, make_methods([args.method], context)[args.method])
-    if args.method == _ENSEMBLE and args.epochs is not None:
+    if args.method == ENSEMBLE and args.epochs is not None:
         estimator.set_params(classifier__max_epochs=args.epochs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -272,7 +251,7 @@ def _decide_by(rule: str | None, estimator: Any) -> Any:
     if rule is None:
         return estimator
     if "classifier__decision" not in estimator.get_params():
-        raise ValueError(f"--decision is for {_ENSEMBLE} and for single networks.")
+        raise ValueError(f"--decision is for {ENSEMBLE} and for single networks.")
     estimator.set_params(classifier__decision=rule)
     estimator.named_steps["classifier"]._validate_params()
     return estimator
