@@ -22,13 +22,16 @@ PAGES = {
 
 def redirect(app, doctree):
     pages = {str(ROOT / file): page for file, page in PAGES.items()}
-    folder = str(ROOT / "docs") + "/"
-    for node in doctree.findall(pending_xref):
+    for node in list(doctree.findall(pending_xref)):
         target = node["reftarget"]
-        if node.get("reftype") == "myst" and target in pages:
+        if node.get("reftype") != "myst":
+            continue
+        if target in pages:
             node["reftarget"] = pages[target]
-        elif node.get("reftype") == "myst" and target.startswith(folder):
-            node["reftarget"] = target.removeprefix(folder)
+        elif target.startswith(f"{ROOT}/docs/"):
+            node["reftarget"] = target.removeprefix(f"{ROOT}/docs/")
+        elif target.startswith(f"{ROOT}/"):
+            node.replace_self(node.children)  # a file without a page is named, not linked
 
 
 def setup(app):
