@@ -27,6 +27,7 @@ _NAMED = {
     "focalsk.search._search_cv.FocalGridSearchCV",
     "focalsk.search._search_cv.FocalRandomizedSearchCV",
     "focalsk.tables._columns.Columns",
+    "focalsk.tables._encoder.ColumnPicker",
     "focalsk.tables._encoder.TableCleaner",
     "numpy.dtype",
     "pathlib.PosixPath",
