@@ -244,12 +244,7 @@ def _fit(args: argparse.Namespace) -> None:
     start = perf_counter()
     estimator = _decide_by(args.decision, make_methods([args.method], context)[args.method])
     if args.method == _ENSEMBLE:
-        from focalsk.tables import ColumnPicker
-
-        # It wants its columns in order, and no others; who serves the model brings what there is.
-        estimator.steps.insert(0, ("columns", ColumnPicker(columns.used)))
-        if args.epochs is not None:
-            estimator.set_params(classifier__max_epochs=args.epochs)
+        _prepare_ensemble(estimator, columns, args.epochs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(X, y)
@@ -269,6 +264,15 @@ def _fit(args: argparse.Namespace) -> None:
     searched = ", ".join(f"{name.split('__')[-1]}={value}" for name, value in found.items())
     print(f"{args.method}{f' ({searched})' if searched else ''}: ", end="")
     print(f"trained in {perf_counter() - start:.1f} s, saved as {args.output}")
+
+
+def _prepare_ensemble(estimator: Any, columns: Columns, epochs: int | None) -> None:
+    """Let it pick its columns, for who serves it brings what there is, and set its epochs."""
+    from focalsk.tables import ColumnPicker
+
+    estimator.steps.insert(0, ("columns", ColumnPicker(columns.used)))
+    if epochs is not None:
+        estimator.set_params(classifier__max_epochs=epochs)
 
 
 def _decide_by(rule: str | None, estimator: Any) -> Any:

@@ -7,7 +7,7 @@ What is in the room, from the bottom up:
 - ``_files``: save_model and load_model.
 - ``_fitted``: what `focalsk fit` writes, and once wrote.
 
-It may import `_compat`, `nets` and the names of `estimators`; no object is made here but by skops.
+It may import `_compat` and `nets`. Estimators it knows by name only: skops makes them.
 """
 
 from focalsk.persistence._files import load_model, save_model
