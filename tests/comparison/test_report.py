@@ -136,7 +136,7 @@ HOSTILE = {
 def hostile(folder):
     """A report of names that nobody would choose."""
     labels = ("$x^{ <b>", "\u202e" + "z" * 10_000)
-    comparison = make_comparison(methods=HOSTILE, labels=labels, fail=[("over\u202eride", 0)])
+    comparison = make_comparison(HOSTILE, labels, n=60, fail=[("over\u202eride", 0)])
     return Page(report(comparison, folder, title="<i>$a$\u202e", notes="\u2066\x1b[2J note"))
 
 
