@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_PICKLE = "focalsk model 2"  # what was written before there were files without code
 _EPILOG = """\
 data can be a text file (CSV of any dialect, in UTF-8, UTF-16 or older encodings, packed with gzip
 or Zstandard or not), a Parquet or an Excel file, or the name of a data set: breast_cancer, digits,
@@ -223,8 +222,8 @@ def _fit(args: argparse.Namespace) -> None:
         context = replace(context, n_inner=n_inner)
     start = perf_counter()
     estimator = _decide_by(args.decision, make_methods([args.method], context)[args.method])
-    if args.method == ENSEMBLE and args.epochs is not None:
-        estimator.set_params(classifier__max_epochs=args.epochs)
+    if args.method == ENSEMBLE:
+        _prepare_ensemble(estimator, columns, args.epochs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(X, y)
@@ -244,6 +243,15 @@ def _fit(args: argparse.Namespace) -> None:
     searched = ", ".join(f"{name.split('__')[-1]}={value}" for name, value in found.items())
     print(f"{args.method}{f' ({searched})' if searched else ''}: ", end="")
     print(f"trained in {perf_counter() - start:.1f} s, saved as {args.output}")
+
+
+def _prepare_ensemble(estimator: Any, columns: Columns, epochs: int | None) -> None:
+    """Let it pick its columns, for who serves it brings what there is, and set its epochs."""
+    from focalsk.tables import ColumnPicker
+
+    estimator.steps.insert(0, ("columns", ColumnPicker(columns.used)))
+    if epochs is not None:
+        estimator.set_params(classifier__max_epochs=epochs)
 
 
 def _decide_by(rule: str | None, estimator: Any) -> Any:
@@ -268,7 +276,12 @@ def _inner_folds(classes: np.ndarray, counts: np.ndarray, n: int, quiet: bool) -
 
 
 def _predict(args: argparse.Namespace) -> None:
-    model = _load(args.model, args.allow_pickle)
+    from focalsk.persistence import other_versions, read_fitted
+
+    model = read_fitted(args.model, args.allow_pickle)
+    other = other_versions(model["versions"])
+    if other:
+        _note(f"{args.model} was trained with {', '.join(other)}")
     _check_writable(args.output)
     import numpy as np
 
@@ -356,42 +369,6 @@ def _check_writable(path: str) -> None:
         pass
     if not there:
         os.unlink(path)
-
-
-def _load(path: str, allow_pickle: bool) -> dict[str, Any]:
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"No such file: {path}")
-    from focalsk.persistence import is_model, other_versions, read_model
-
-    if is_model(path):
-        model = read_model(path)
-    elif allow_pickle:
-        model = _unpickle(path)
-    else:
-        raise ValueError(
-            f"{path} is no model of focalsk fit. If it is an older one, a pickle, of somebody whom "
-            "you trust to run code here, say --allow-pickle."
-        )
-    if not {"columns", "reading"} <= model.keys():
-        raise ValueError(f"{path} holds no columns: it is of save_model, not of focalsk fit.")
-    other = other_versions(model["versions"])
-    if other:
-        _note(f"{path} was trained with {', '.join(other)}")
-    return model
-
-
-def _unpickle(path: str) -> dict[str, Any]:
-    import joblib
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other versions: said in one line
-            model = joblib.load(path)
-    except Exception:  # a pickle of anything may raise anything
-        model = None
-    if not isinstance(model, dict) or model.get("format") != _PICKLE:
-        raise ValueError(f"{path} is no model of focalsk fit, or needs other versions.")
-    return model
 
 
 def _write(frame: pd.DataFrame, path: str, delimiter: str) -> None:

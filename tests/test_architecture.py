@@ -20,7 +20,7 @@ ROOMS = {
     "estimators": {"_compat", "losses", "nets", "tables"},
     "search": {"_compat", "estimators"},
     "export": {"_compat", "nets", "estimators", "search"},
-    "persistence": {"_compat", "nets", "tables", "estimators", "search"},
+    "persistence": {"_compat", "nets"},
     "displays": {"_compat", "estimators"},
     "comparison": {"_compat", "losses", "nets", "tables", "estimators", "search", "displays"},
     "_arguments": set(),

@@ -481,6 +481,22 @@ def test_fit_takes_the_ensemble_and_predict_decides_as_told(ensemble, data, tmp_
     assert "FocalEnsembleClassifier" in repr(load_model(ensemble))
 
 
+@pytest.mark.parametrize("name", ["ensemble", "model"])
+def test_one_row_is_served_from_python_as_it_stands_in_the_table(request, name, data, tmp_path):
+    path, out = request.getfixturevalue(name), tmp_path / "out.csv"
+    assert run("predict", path, data, "-o", out) == 0
+    scored = pd.read_csv(out, sep=";")
+    model = load_model(path)
+    for i in (2, 5):
+        cells = pd.read_csv(data, sep=";", dtype=str).iloc[i].to_dict()  # "101,25", "2020-01-03"
+        row = pd.DataFrame([{"more": 1, **dict(reversed(cells.items()))}])
+        p = model.predict_proba(row)[0]
+        np.testing.assert_array_equal(p, scored.loc[i, ["proba_no", "proba_yes"]].to_numpy(float))
+        assert model.predict(row)[0] == scored.loc[i, "prediction"]
+        with pytest.raises(ValueError, match="X lacks the columns 'job'"):
+            model.predict(row.drop(columns="job"))
+
+
 def test_a_rule_that_there_is_not_is_refused(ensemble, model, data, capsys, tmp_path):
     given = [data, "-o", tmp_path / "out.csv", "--decision"]
     assert "'decision' parameter" in refused(capsys, "predict", ensemble, *given, "best")

@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
-from focalsk._compat._files import write_whole
+from focalsk._compat._checkpoint import read_checkpoint, write_checkpoint
 from focalsk._compat._sklearn import safe_indexing
 from focalsk.comparison._decisions import (
     ENSEMBLE_DECISIONS,
@@ -29,6 +29,10 @@ from focalsk.comparison._decisions import (
 )
 
 __all__ = ["Failure", "FoldPrediction", "Split", "run"]
+
+
+# What a prediction is besides arrays.
+_FACTS = ("method", "repeat", "fold", "fit_seconds", "predict_seconds")
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,8 @@ def run(
         for name, estimator in estimators.items()
     ]
     paths = [None if store is None else store.path(*task) for task in tasks]
-    kept = [None if path is None else _load(path) for path in paths]
+    classes = np.unique(y)
+    kept = [None if path is None else _load(path, classes) for path in paths]
     jobs = (
         delayed(_run_one)(*task, X, y, seed, tune, path)
         for task, path, found in zip(tasks, paths, kept, strict=True)
@@ -200,7 +205,7 @@ def _run_one(
         message = next(iter(str(error).strip().splitlines()), "")
         return Failure(name, split.repeat, split.fold, f"{type(error).__name__}: {message}")
     if path is not None:
-        write_whole(path, lambda file: joblib.dump(prediction, file, compress=3))
+        _keep(path, prediction, np.unique(y))
     return prediction
 
 
@@ -278,30 +283,38 @@ class _Store:
     def path(self, name: str, estimator: Any, split: Split) -> Path:
         key = joblib.hash((self.data, name, estimator, split.train, split.test))
         readable = re.sub(r"[^\w.-]", "_", name)
-        return self.folder / f"{readable}-{split.repeat}-{split.fold}-{key}.joblib"
+        return self.folder / f"{readable}-{split.repeat}-{split.fold}-{key}.checkpoint"
 
 
-def _load(path: Path) -> FoldPrediction | None:
+def _key(path: Path) -> str:
+    return path.stem.rpartition("-")[2]
+
+
+def _keep(path: Path, said: FoldPrediction, classes: NDArray[Any]) -> None:
+    """Write a prediction as numbers, its classes by their places."""
+    header = {name: getattr(said, name) for name in _FACTS}
+    arrays = {"test": said.test, "proba": said.proba}
+    place = {name: k for k, name in enumerate(classes.tolist())}
+    for name, labels in {"labels": said.labels, **said.tuned}.items():
+        places = [place.get(label, -1) for label in labels.tolist()]
+        if min(places, default=0) < 0:
+            return  # it answers with what is no class: not to be kept in numbers
+        arrays[f"class {name}"] = np.array(places, dtype=np.intp)
+    write_checkpoint(path, _key(path), header, arrays)
+
+
+def _load(path: Path, classes: NDArray[Any]) -> FoldPrediction | None:
     """Read what was kept; a file that is none of ours, or cut, is set aside and told of."""
-    try:
-        kept = joblib.load(path)
-        if not isinstance(kept, FoldPrediction):
-            raise TypeError(f"holds a {type(kept).__name__}")
-        return kept
-    except FileNotFoundError:
+    found = read_checkpoint(path, _key(path))
+    if found is None:
         return None
-    except (OSError, MemoryError) as error:
-        if isinstance(error, MemoryError) or error.errno is not None:
-            raise  # the file may be well, it is the disk that is not
-        damage: Exception = error
-    except Exception as error:  # unpickling raises almost anything
-        damage = error
-    aside = path.with_name(f"{path.name}.damaged")
-    os.replace(path, aside)
-    reason = f"{type(damage).__name__}: {damage}".removesuffix(": ")
-    warnings.warn(
-        f"{path} cannot be read ({reason}). It is renamed to "
-        f"{aside.name}, and that fold is trained again.",
-        stacklevel=2,
+    header, arrays = found
+    decided = {
+        name.removeprefix("class "): classes[places]
+        for name, places in arrays.items()
+        if name.startswith("class ")
+    }
+    labels = decided.pop("labels")
+    return FoldPrediction(
+        test=arrays["test"], labels=labels, proba=arrays["proba"], tuned=decided, **header
     )
-    return None

@@ -40,6 +40,8 @@ def plain_state(net: Any) -> dict[str, Any] | None:
     strict = not is_saving()
     own = vars(net).copy()
     try:
+        if any(name.startswith("compile__") for name in own):
+            raise NotPlain("options of torch.compile, which may name programs to run")
         parts = _take_parts(net, own)
         state = encode_attributes(own, strict)
     except NotPlain:
@@ -86,7 +88,7 @@ def _setter(item: tuple[str, Any]) -> tuple[Any, ...]:
 
 def _encode_component(component: nn.Module, name: str) -> tuple[Any, bool]:
     """A module's state, and whether it is all there is to the module."""
-    if is_saving():  # torch.compile's wrapper is made again
+    if is_saving():  # what torch.compile has made is left out
         component = getattr(component, "_orig_mod", component)
     try:
         return encode(component, strict=True), True
@@ -108,6 +110,7 @@ def set_plain_state(net: Any, state: Mapping[str, Any]) -> None:
 
     Raises ValueError for a user's module that is not given, or does not fit the weights.
     """
+    _check_names(state)
     parts = state[_PLAIN]
     vars(net).update(decode({name: value for name, value in state.items() if name != _PLAIN}))
     device = vars(net).get("device")
@@ -122,8 +125,6 @@ def set_plain_state(net: Any, state: Mapping[str, Any]) -> None:
         component = decode(component)
         if isinstance(component, Weights):
             component = read_module(_build(net), component)
-        if net.compile:
-            component = net.torch_compile(component, name=name[:-1])
         vars(net)[name] = component
         if name in parts["same"]:
             vars(net)[name[:-1]] = component
@@ -132,6 +133,13 @@ def set_plain_state(net: Any, state: Mapping[str, Any]) -> None:
         vars(net)[name] = make_optimizer(optimizer, parameters)
     if parts["virtual"]:
         net.virtual_params_ = usual_virtual_params(net)
+
+
+def _check_names(state: Mapping[str, Any]) -> None:
+    """Refuse what makes torch.compile run a program: its options may name a compiler."""
+    found = sorted(name for name in state if name.startswith("compile__"))
+    if found:
+        raise ValueError(f"A state without code cannot have the parameter {found[0]!r}.")
 
 
 def _build(net: Any) -> nn.Module:

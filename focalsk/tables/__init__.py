@@ -19,12 +19,13 @@ It may import `_compat` and no net.
 """
 
 from focalsk.tables._columns import Columns, describe, infer_columns
-from focalsk.tables._encoder import TableCleaner, make_cleaner, make_encoder
+from focalsk.tables._encoder import ColumnPicker, TableCleaner, make_cleaner, make_encoder
 from focalsk.tables._files import read_frame
 from focalsk.tables._frames import plain_frame, some
 from focalsk.tables._tables import read_rows, read_table
 
 __all__ = [
+    "ColumnPicker",
     "Columns",
     "TableCleaner",
     "describe",

@@ -27,11 +27,67 @@ from focalsk.tables._frames import (
 )
 from focalsk.tables._reading import Reading, apply_reading, strip_cells
 
-__all__ = ["TableCleaner", "make_cleaner", "make_encoder"]
+__all__ = ["ColumnPicker", "TableCleaner", "make_cleaner", "make_encoder"]
 
 _N_COMPONENTS = 30  # of a text column
 _MAX_CATEGORIES = 50
 _MISSING = "missing"
+
+
+class ColumnPicker(TransformerMixin, BaseEstimator):
+    """Take the columns of a frame that a model knows, wherever they stand and whatever is beside.
+
+    Parameters
+    ----------
+    columns : list of str
+        Their names, in the order that they are to have.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from focalsk.tables import ColumnPicker
+    >>> rows = pd.DataFrame([{"job": "cook", "age": 31, "id": 7}])
+    >>> ColumnPicker(["age", "job"]).fit_transform(rows)
+       age   job
+    0   31  cook
+    """
+
+    def __init__(self, columns: Any) -> None:
+        self.columns = columns
+
+    def fit(self, X: Any, y: ArrayLike | None = None) -> ColumnPicker:
+        """Nothing: the columns are given."""
+        return self
+
+    def transform(self, X: Any) -> pd.DataFrame:
+        """The columns, as they are.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_features)
+            Samples, of pandas or polars.
+
+        Raises
+        ------
+        ValueError
+            If a column is absent.
+        """
+        X = plain_frame(X)
+        _check_columns(X, self.columns)
+        return X[list(self.columns)]
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the columns."""
+        return np.array(self.columns, dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+def _check_columns(X: pd.DataFrame, names: Any) -> None:
+    absent = [name for name in names if name not in X]
+    if absent:
+        raise ValueError(f"X lacks the columns {some(map(repr, absent))}.")
 
 
 class TableCleaner(TransformerMixin, BaseEstimator):
@@ -145,9 +201,7 @@ class TableCleaner(TransformerMixin, BaseEstimator):
     def _clean(self, X: Any) -> pd.DataFrame:
         X = plain_frame(X)
         names = [*self.numbers, *self.strings]
-        absent = [name for name in names if name not in X]
-        if absent:
-            raise ValueError(f"X lacks the columns {some(map(repr, absent))}.")
+        _check_columns(X, names)
         readings = self.readings or {}
         columns: dict[str, Any] = {}
         for name in self.numbers:

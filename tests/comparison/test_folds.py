@@ -259,7 +259,7 @@ def test_damaged_file_is_set_aside_and_trained_again(binary, tmp_path, damage):
     }[damage]
     path.write_bytes(torn)
     Counter.fits = 0
-    with pytest.warns(UserWarning, match=re.escape(str(path)) + ".*trained again"):
+    with pytest.warns(UserWarning, match=re.escape(str(path)) + ".*done again"):
         again = run_all({"counter": Counter()}, *binary, checkpoint=tmp_path)
     assert Counter.fits == 2  # of one fold, with its tuning
     for one, other in zip(first, again, strict=True):

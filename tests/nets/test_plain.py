@@ -13,6 +13,7 @@ from skorch.exceptions import DeviceWarning
 from torch import nn
 
 from focalsk import FocalNet
+from focalsk.nets._net_state import is_plain
 from focalsk.nets._plain import decode, encode
 
 X, Y = make_classification(80, n_features=5, random_state=0)
@@ -166,6 +167,16 @@ def test_what_holds_more_is_pickled_as_it_is(module):
     assert_array_equal(again.predict_proba(X), net.predict_proba(X))
     if module is tied:
         assert again.module_[2].weight is again.module_[0].weight
+
+
+def test_options_of_the_compiler_are_no_part_of_a_state():
+    """They may name the program that compiles."""
+    net = FocalNet(nn.Linear(5, 2), compile__options={"cpp.cxx": "/bin/false"})
+    state = net.__getstate__()
+    assert not is_plain(state)  # pickled as it is
+    plain = FocalNet(nn.Linear(5, 2)).__getstate__()
+    with pytest.raises(ValueError, match="cannot have the parameter 'compile__options'"):
+        FocalNet(nn.Linear(5, 2)).__setstate__({**plain, "compile__options": {}})
 
 
 def test_callback_that_holds_the_optimizer_still_turns_it():

@@ -81,6 +81,9 @@ MODELS = {
     "numbers for keys": lambda: FocalNetClassifier(**FAST, alpha={False: 0.2, True: 0.8}).fit(
         X, Y.astype(bool)
     ),
+    "decision": lambda: FocalNetClassifier(
+        **FAST, early_stopping=True, decision="balanced"
+    ).fit(X, Y),
     "sigmoid": lambda: FocalNetClassifier(**FAST, output="sigmoid", optimizer="sgd").fit(X, Y),
     "optimizer class": lambda: FocalNetClassifier(
         **FAST, optimizer=torch.optim.SGD, optimizer_params={"momentum": 0.9}
@@ -140,9 +143,14 @@ def test_only_types_of_focalsk_are_to_be_trusted(name):
 
 def test_unfitted_estimators_keep_their_parameters(tmp_path):
     path = tmp_path / "model.skops"
-    model = FocalNetClassifier(alpha={1: 0.3, 0: 0.7}, optimizer=torch.optim.Adagrad, gamma=(1, 2))
+    model = FocalNetClassifier(
+        alpha={1: 0.3, 0: 0.7}, optimizer=torch.optim.Adagrad, gamma=(1, 2), checkpoint=tmp_path
+    )
     save_model(model, path)
     assert load_model(path).get_params() == model.get_params()
+    search = FocalGridSearchCV(model, {"lr": [0.1, 0.2]}, checkpoint=tmp_path)
+    save_model(search, path)
+    assert str(load_model(path).get_params()) == str(search.get_params())
 
 
 def test_file_is_one_of_skops(tmp_path):

@@ -7,12 +7,14 @@ import pickle
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from imblearn.over_sampling import SMOTEN, SMOTENC
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from focalsk.tables import (
+    ColumnPicker,
     Columns,
     TableCleaner,
     describe,
@@ -222,3 +224,14 @@ def test_table_is_described():
         "Text: t",
         "Columns left out: id (row numbers)",
     ]
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+def test_columns_are_picked_by_name(make):
+    picker = clone(ColumnPicker(["b", "a"]))
+    rows = make({"a": [1, 2], "more": ["x", "y"], "b": ["3,5", None]})
+    picked = picker.fit(rows).transform(rows)
+    assert list(picked) == list(picker.get_feature_names_out()) == ["b", "a"]
+    assert picked["a"].tolist() == [1, 2]
+    with pytest.raises(ValueError, match="X lacks the columns 'b'"):
+        picker.transform(make({"a": [1]}))
