@@ -11,6 +11,7 @@ PAGES = {
     "README": "index",
     "CHANGELOG": "about/changes",
     "CONTRIBUTING": "about/contributing",
+    "SECURITY": "about/security",
     "benchmarks/README": "results/method",
     "benchmarks/DATA": "results/data",
     "benchmarks/results/resampling": "results/resampling",
