@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_ENSEMBLE = "focal-ensemble"
 _PICKLE = "focalsk model 2"  # what was written before there were files without code
 _EPILOG = """\
 data can be a text file (CSV of any dialect, in UTF-8, UTF-16 or older encodings, packed with gzip
@@ -149,10 +150,11 @@ def _add_fit(commands: Any) -> None:
     add("-o", "--output", required=True, metavar="MODEL", help="file to write: model.skops")
     add(
         "--method",
-        default="focal-alpha",
+        default=_ENSEMBLE,
         metavar="NAME",
-        help="as in compare (default: %(default)s, which searches gamma and class weights)",
+        help="as in compare (default: %(default)s)",
     )
+    _add_decision(parser)
 
 
 def _add_predict(commands: Any) -> None:
@@ -162,10 +164,20 @@ def _add_predict(commands: Any) -> None:
     add("data", help="file with the columns that the model was trained on, and maybe more")
     add("-o", "--output", required=True, metavar="FILE", help="CSV file (or .parquet) to write")
     add_reading(parser)
+    _add_decision(parser)
     add(
         "--allow-pickle",
         action="store_true",
         help="load a model that is a pickle, and run whatever code is in it",
+    )
+
+
+def _add_decision(parser: Any) -> None:
+    parser.add_argument(
+        "--decision",
+        metavar="RULE",
+        help=f"how {_ENSEMBLE} decides: 'posterior' for the most probable class, 'balanced', or "
+        "'f1_macro', 'mcc', 'f2', ... for what serves that best on held-out rows",
     )
 
 
@@ -227,10 +239,13 @@ def _fit(args: argparse.Namespace) -> None:
         columns=columns,
         classes=classes,
     )
-    n_inner = _inner_folds(classes, counts, context.n_inner, args.quiet)
-    context = replace(context, n_inner=n_inner)
+    if args.method != _ENSEMBLE:
+        n_inner = _inner_folds(classes, counts, context.n_inner, args.quiet)
+        context = replace(context, n_inner=n_inner)
     start = perf_counter()
-    estimator = make_methods([args.method], context)[args.method]
+    estimator = _decide_by(args.decision, make_methods([args.method], context)[args.method])
+    if args.method == _ENSEMBLE and args.epochs is not None:
+        estimator.set_params(classifier__max_epochs=args.epochs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         estimator.fit(X, y)
@@ -250,6 +265,17 @@ def _fit(args: argparse.Namespace) -> None:
     searched = ", ".join(f"{name.split('__')[-1]}={value}" for name, value in found.items())
     print(f"{args.method}{f' ({searched})' if searched else ''}: ", end="")
     print(f"trained in {perf_counter() - start:.1f} s, saved as {args.output}")
+
+
+def _decide_by(rule: str | None, estimator: Any) -> Any:
+    """The estimator with another rule of decision, if one is given."""
+    if rule is None:
+        return estimator
+    if "classifier__decision" not in estimator.get_params():
+        raise ValueError(f"--decision is for {_ENSEMBLE} and for single networks.")
+    estimator.set_params(classifier__decision=rule)
+    estimator.named_steps["classifier"]._validate_params()
+    return estimator
 
 
 def _inner_folds(classes: np.ndarray, counts: np.ndarray, n: int, quiet: bool) -> int:
@@ -274,7 +300,7 @@ def _predict(args: argparse.Namespace) -> None:
         if getattr(args, given) is None:
             reading.pop(given, None)
     X, rows = read_rows(args.data, model["columns"], **reading)
-    estimator = model["estimator"]
+    estimator = _decide_by(args.decision, model["estimator"])
     added = {"prediction": estimator.predict(X)}
     proba = np.asarray(estimator.predict_proba(X))
     added |= {f"proba_{name}": proba[:, k] for k, name in enumerate(estimator.classes_)}

@@ -19,8 +19,8 @@ ROOMS = {
     "tables": {"_compat"},
     "estimators": {"_compat", "losses", "nets", "tables"},
     "search": {"_compat", "estimators"},
-    "persistence": {"_compat", "nets", "tables", "estimators", "search"},
     "export": {"_compat", "nets", "estimators", "search"},
+    "persistence": {"_compat", "nets", "tables", "estimators", "search"},
     "displays": {"_compat", "estimators"},
     "comparison": {"_compat", "losses", "nets", "tables", "estimators", "search", "displays"},
     "_arguments": set(),
@@ -127,7 +127,7 @@ def test_tables_know_no_net():
 def test_few_names_at_the_top():
     names = {path.stem for path in PACKAGE.iterdir() if path.suffix != ".typed"}
     public = sorted(name for name in names if not name.startswith("_"))
-    assert len(public) <= 10, public
+    assert len(public) <= 12, public
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

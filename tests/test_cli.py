@@ -406,6 +406,7 @@ def test_class_of_two_rows_is_searched_in_two_folds_and_of_one_is_refused(tmp_pa
     path, model = tmp_path / "data.csv", tmp_path / "model.skops"
     frame.to_csv(path, index=False)
     command = ["fit", path, "--target", "kind", "--epochs", "1", "-o", model]
+    command += ["--method", "focal-alpha"]
     assert run(*command) == 0
     assert "class odd has 2 rows only" in capsys.readouterr().err
     assert np.isfinite(load_model(model).cv_results_["mean_test_score"]).all()
@@ -454,3 +455,37 @@ def test_predictions_may_take_the_place_of_the_rows(data, model, tmp_path):
     assert run("predict", model, rows, "-o", rows) == 0
     in_place, packed = (pd.read_csv(path, sep=";") for path in (rows, beside))
     pd.testing.assert_frame_equal(in_place, packed)
+
+
+# The ensemble, which fit takes by default -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ensemble(data):
+    path = data.with_name("ensemble.skops")
+    assert run("fit", data, "-q", "--target", "default", "--epochs", "2", "-o", path) == 0
+    return path
+
+
+def test_fit_takes_the_ensemble_and_predict_decides_as_told(ensemble, data, tmp_path):
+    found = {}
+    for rule in (None, "posterior", "balanced", "f2"):
+        out = tmp_path / "out.csv"
+        told = [] if rule is None else ["--decision", rule]
+        assert run("predict", ensemble, data, "-o", out, *told) == 0
+        found[rule] = pd.read_csv(out, sep=";")
+    proba = [table.filter(like="proba_") for table in found.values()]
+    assert all(p.equals(proba[0]) for p in proba)
+    yes = {rule: (table["prediction"] == "yes").sum() for rule, table in found.items()}
+    assert yes[None] == yes["posterior"] <= yes["balanced"]
+    assert "FocalEnsembleClassifier" in repr(load_model(ensemble))
+
+
+def test_a_rule_that_there_is_not_is_refused(ensemble, model, data, capsys, tmp_path):
+    given = [data, "-o", tmp_path / "out.csv", "--decision"]
+    assert "'decision' parameter" in refused(capsys, "predict", ensemble, *given, "best")
+    assert "among {" in refused(capsys, "predict", model, *given, "mcc")  # of one network
+    fit = ["fit", data, "-q", "--target", "default", "-o", tmp_path / "m", "--decision", "best"]
+    assert "'decision' parameter" in refused(capsys, *fit)
+    boosting = [*fit, "--method", "boosting"]
+    assert "--decision is for focal-ensemble" in refused(capsys, *boosting)

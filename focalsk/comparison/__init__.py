@@ -9,7 +9,6 @@ What is in the room, from the bottom up:
 - ``_methods``: what is compared, by name.
 - ``_folds``: every method on every fold, kept as it ends.
 - ``_results``: Comparison, which knows its numbers alone; it loads the next line when asked to.
-- ``_names``: names of a user's, as they can be shown.
 - ``_displays``, ``_words``, ``_report``: pictures, sentences, a page of HTML, of a Comparison.
 - ``_compare``: compare_resampling.
 

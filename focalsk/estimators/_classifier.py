@@ -525,6 +525,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     def _scores(self, logits: torch.Tensor) -> NDArray[Any]:
         if isinstance(self.decision, str) and self.decision == "auto":
             return self._coding.scores(logits, self.gamma_, self.alpha_, self._smoothing).numpy()
+        self._validate_params()  # it may have been set after `fit`
         loss = self.gamma_, self.alpha_, "posterior", self._smoothing
         p = self._coding.probabilities(logits.double(), *loss).numpy()
         return self._rule(self._coding, self.class_count_).scores(p, self._coding.multilabel)

@@ -471,6 +471,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     def decision_(self) -> Decision:
         """The rule that `predict` follows now."""
         check_is_fitted(self, "module_")
+        self._validate_params()  # it may have been set after `fit`
         rows, codes, weight = self._held_out
         coding = self._coding
         given: Any = self.alpha if self.class_weight is None else self.class_weight

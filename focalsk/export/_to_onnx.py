@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from focalsk.estimators import FocalEnsembleClassifier, FocalNetClassifier
 from focalsk.export._converters import register_converters
 from focalsk.export._graph import MIN_OPSET, OPSET
 from focalsk.export._libraries import library
@@ -61,7 +65,9 @@ default=None
     ValueError
         If something has no form in ONNX: categories, dates and texts that an ensemble encodes by
         itself, classes that are neither strings nor numbers, a module that
-        :func:`torch.onnx.export` refuses.
+        :func:`torch.onnx.export` refuses; or if skl2onnx's form of something is known to answer
+        otherwise: isotonic calibration, TunedThresholdClassifierCV, and OneVsRestClassifier around
+        a classifier of focalsk.
 
     Notes
     -----
@@ -90,6 +96,7 @@ default=None
             f"The 'target_opset' parameter of to_onnx must be at least {MIN_OPSET}. Got "
             f"{target_opset!r} instead."
         )
+    _refuse_what_differs(estimator)
     register_converters()
     types = None if X is not None else [("X", _input_type(estimator))]
     chosen = {"zipmap": False, **(options or {})}
@@ -100,6 +107,31 @@ default=None
         target_opset=_opsets(target_opset),
         options={id(estimator): chosen},
     )
+
+
+def _refuse_what_differs(estimator: Any) -> None:
+    """Refuse what skl2onnx 1.20 converts to a model with other answers."""
+    for part in _parts(estimator):
+        differs = isinstance(part, TunedThresholdClassifierCV)
+        if isinstance(part, CalibratedClassifierCV):
+            differs = part.method == "isotonic"
+        if isinstance(part, OneVsRestClassifier):
+            differs = any(
+                isinstance(inner, FocalNetClassifier | FocalEnsembleClassifier)
+                for inner in _parts(part)
+            )
+        if differs:
+            raise ValueError(
+                f"skl2onnx's form of {part!r} does not answer as it does, so that none is written. "
+                "Export the classifier that it is around, and do the rest where it is served."
+            )
+
+
+def _parts(estimator: Any) -> list[Any]:
+    """An estimator and all that it is made of."""
+    if not hasattr(estimator, "get_params"):
+        return [estimator]
+    return [estimator, *estimator.get_params(deep=True).values()]
 
 
 def _opsets(target: int) -> dict[str, int]:

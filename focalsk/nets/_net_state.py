@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from skorch.exceptions import DeviceWarning
 from torch import nn
 
 from focalsk._compat._skorch import component_names, optimizer_names, usual_virtual_params
@@ -19,9 +21,9 @@ from focalsk.nets._plain import (
     encode_attributes,
     encode_weights,
     here,
-    is_saving,
     read_module,
 )
+from focalsk.nets._plain_context import is_saving
 from focalsk.nets._plain_optimizer import encode_optimizer, make_optimizer
 
 __all__ = ["is_plain", "plain_state", "set_plain_state"]
@@ -109,8 +111,13 @@ def set_plain_state(net: Any, state: Mapping[str, Any]) -> None:
     parts = state[_PLAIN]
     vars(net).update(decode({name: value for name, value in state.items() if name != _PLAIN}))
     device = vars(net).get("device")
-    if isinstance(device, str):
+    if isinstance(device, str) and here(device) != torch.device(device):
         net.device = str(here(device))
+        warnings.warn(
+            f"The net was saved on {device}, which is not available: it is now on {net.device}.",
+            DeviceWarning,
+            stacklevel=3,
+        )
     for name, component in parts["components"].items():
         component = decode(component)
         if isinstance(component, Weights):

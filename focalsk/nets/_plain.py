@@ -3,17 +3,15 @@
 What is not known here stays the object that it is, so that pickle does with it what it always does,
 while a format without code (skops) refuses it by its name.
 
-A module of the user's is code. In :func:`without_code` its weights are kept and its class is not:
-:func:`given_modules` then says, when the state is read, what to build.
+A module of the user's is code. On the way into a file its weights are kept and its class is not:
+see `_plain_context`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import json
-from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from torch import nn
 from focalsk.losses import FocalLoss, OneVersusRestLoss, SigmoidFocalLoss
 from focalsk.nets._batches import ArrayDataset, Batches
 from focalsk.nets._mlp import FocalMLP
+from focalsk.nets._plain_context import given, is_saving
 from focalsk.nets._skorch import LazyPrintLog
 from focalsk.nets._stacked_modules import StackedMLP, VmapStack
 
@@ -36,13 +35,10 @@ __all__ = [
     "encode",
     "encode_attributes",
     "encode_weights",
-    "given_modules",
-    "is_saving",
     "known",
     "name_of",
     "name_of_known",
     "read_module",
-    "without_code",
 ]
 
 _KIND = "__focalsk__"  # what a dict stands for
@@ -66,9 +62,6 @@ _OBJECTS = {
 # Types that numpy does not have, as integers of their width.
 _AS_INTEGERS = {torch.bfloat16: torch.int16}
 
-_saving: ContextVar[bool] = ContextVar("focalsk_saving", default=False)
-_given: ContextVar[Any] = ContextVar("focalsk_given", default=None)
-
 
 class NotPlain(TypeError):
     """A module or optimizer that is more than known classes, arrays and numbers."""
@@ -76,31 +69,6 @@ class NotPlain(TypeError):
 
 class Weights(dict):
     """The state of a user's module, until somebody builds the module."""
-
-
-@contextlib.contextmanager
-def without_code() -> Iterator[None]:
-    """Within, states name the modules of the user's and do not hold them."""
-    token = _saving.set(True)
-    try:
-        yield
-    finally:
-        _saving.reset(token)
-
-
-def is_saving() -> bool:
-    """Whether the state that is asked for goes into a file without code."""
-    return _saving.get()
-
-
-@contextlib.contextmanager
-def given_modules(modules: Any) -> Iterator[None]:
-    """Within, states that name a module of the user's get this one, or that of a dict by name."""
-    token = _given.set(modules)
-    try:
-        yield
-    finally:
-        _given.reset(token)
 
 
 def name_of(value: Any) -> str:
@@ -168,7 +136,8 @@ def _is_json(value: Any) -> bool:
 
 
 def _encode_object(value: Any, strict: bool) -> Any:
-    state = {k: v for k, v in vars(value).items() if not (k == "sink" and v is print)}
+    usual = _default_functions(type(value)) | _found_anew(value)
+    state = {k: v for k, v in vars(value).items() if k not in usual or v is not usual[k]}
     try:
         return {_KIND: "object", "name": type(value).__name__, "state": encode(state, strict=True)}
     except NotPlain:  # it prints elsewhere, say
@@ -284,27 +253,37 @@ def here(device: str) -> torch.device:
 def _decode_object(state: Mapping[str, Any]) -> Any:
     kind = _OBJECTS[state["name"]]
     value = kind.__new__(kind)
-    if "sink" in inspect.signature(kind).parameters:
-        value.sink = print
-    vars(value).update(decode(state["state"]))
+    vars(value).update({**_default_functions(kind), **decode(state["state"])})
     return value
 
 
+def _found_anew(value: Any) -> dict[str, Any]:
+    """What EpochScoring finds out by the samples, each time that training begins."""
+    names = ("X_indexing_", "y_indexing_") if isinstance(value, EpochScoring) else ()
+    return {name: getattr(value, name, None) for name in names}
+
+
+def _default_functions(kind: type) -> dict[str, Any]:
+    """The parameters of a class that are functions unless said otherwise: `print`, say."""
+    parameters = inspect.signature(kind).parameters.values()
+    return {p.name: p.default for p in parameters if inspect.isroutine(p.default)}
+
+
 def _decode_given(state: Mapping[str, Any]) -> Any:
-    name, given = state["name"], _given.get()
-    if isinstance(given, Mapping):
-        given = given.get(name)
-    if given is None:
+    name, found = state["name"], given()
+    if isinstance(found, Mapping):
+        found = found.get(name)
+    if found is None:
         raise ValueError(
             f"The model has a module of your own, {name}, whose code is not in the file: pass "
             f"module={name.rpartition('.')[2]} (or a dict of names and modules)."
         )
-    if isinstance(given, nn.Module) != state["instance"]:
+    if isinstance(found, nn.Module) != state["instance"]:
         what = "an instance" if state["instance"] else "a class or factory"
         raise ValueError(
-            f"The model was made with {what} of {name} as its module. Got {given!r} instead."
+            f"The model was made with {what} of {name} as its module. Got {found!r} instead."
         )
-    return given
+    return found
 
 
 def encode_attributes(attributes: Mapping[str, Any], strict: bool = False) -> dict[str, Any]:
@@ -320,7 +299,7 @@ def _encode_builder(value: Any, strict: bool) -> Any:
     try:
         return encode(value, strict=True)
     except NotPlain:
-        if _saving.get():
+        if is_saving():
             made = isinstance(value, nn.Module)
             return {_KIND: "given", "name": name_of(value), "instance": made}
         if strict:

@@ -4,11 +4,10 @@ import pytest
 
 from focalsk.displays._names import shortened, visible
 
+WRITINGS = ["", "plain", "näme", "שיטה", "مثال", "a\nb\tc", "网络", "e\u0301"]
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "plain", "näme", "שיטה", "مثال", "a\nb\tc", "网络", "e\u0301"],
-)
+
+@pytest.mark.parametrize("text", WRITINGS)
 def test_letters_of_all_writings_stay(text):
     assert visible(text) == shortened(text) == text
 

@@ -55,6 +55,15 @@ def test_decisions_do_not_change_probabilities(fitted):
     np.testing.assert_array_equal(clf.set_params(decision="balanced").predict_proba(X), p)
 
 
+@pytest.mark.parametrize("decision", ["mcc", None, 3])
+def test_what_is_no_decision_is_refused_whenever_it_was_set(fitted, decision):
+    clf, X, _ = fitted
+    clf.set_params(decision=decision)
+    with pytest.raises(ValueError, match="The 'decision' parameter of FocalNetClassifier must be"):
+        clf.predict(X)
+    clf.set_params(decision="auto")
+
+
 def test_labels_are_decided_by_their_odds_over_those_of_the_training_samples():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))

@@ -10,8 +10,10 @@ from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -140,6 +142,27 @@ def test_a_search_over_a_pipeline():
     pipeline = make_pipeline(StandardScaler(), FocalNetClassifier(**NET))
     params = {"focalnetclassifier__gamma": [0.0, 2.0]}
     same_answers(FocalGridSearchCV(pipeline, params, cv=2).fit(X, y), X)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(StandardScaler(), OneVsRestClassifier(FocalNetClassifier(**NET))),
+        CalibratedClassifierCV(FocalNetClassifier(**NET), method="isotonic", cv=2),
+        TunedThresholdClassifierCV(FocalNetClassifier(**NET), cv=2),
+    ],
+)
+def test_what_would_answer_otherwise_is_refused(estimator):
+    chosen = codes < 2
+    with pytest.raises(ValueError, match="does not answer as it does"):
+        to_onnx(estimator.fit(X[chosen], y[chosen]))
+
+
+@pytest.mark.parametrize("kind", [BaggingClassifier, StackingClassifier])
+def test_ensembles_of_scikit_learn(kind):
+    net = FocalNetClassifier(**NET)
+    members = net if kind is BaggingClassifier else [("net", net), ("lr", LogisticRegression())]
+    same_answers(kind(members).fit(X, y), X)
 
 
 def test_another_estimator_goes_through():
