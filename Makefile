@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow coverage lint format check data bench clean
+.PHONY: help demo test test-slow coverage dist lint format check data bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -43,6 +43,9 @@ coverage: $(READY) ## Run all tests and show which lines they reach
 
 test-slow: $(READY) ## Run the tests that take more than ten seconds each
 	$(BIN)/python -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
+
+dist: $(READY) ## Build wheel and sdist, and try them in an empty environment
+	PYTHON=$(PYTHON) .ci/dist
 
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .

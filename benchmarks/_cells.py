@@ -82,7 +82,7 @@ def fit(
 ) -> dict[str, np.ndarray]:
     """Fit on the other folds; return the posteriors of the fold, and out-of-fold ones for tuning.
 
-    An estimator that has a parameter `decision` tunes its own decisions, from the one fit.
+    The ensemble tunes its own decisions, from the one fit.
     """
     repeat, fold, n_folds = place
     y = np.unique(data.y, return_inverse=True)[1]
@@ -99,7 +99,7 @@ def fit(
         labels = np.asarray(model.predict(rows(data.X, test))).ravel()
         predicted = time.process_time()
         arrays = {"y": y[test], "y_train": y[train], "proba": proba, "labels": labels}
-        if "decision" in model[-1].get_params(deep=False):
+        if method.decides:
             for metric in DECISIONS:
                 model[-1].set_params(decision=metric)
                 arrays[f"labels_{metric}"] = model.predict(rows(data.X, test))

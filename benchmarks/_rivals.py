@@ -52,6 +52,8 @@ class Method:
         Of the ensemble, other than its defaults.
     follows_code : bool
         Whether it runs again when focalsk's code changes.
+    decides : bool
+        Whether it has a parameter `decision` that may be a metric, set after the fit.
     """
 
     build: Callable[[int], Any]
@@ -59,6 +61,7 @@ class Method:
     packages: list[str] = field(default_factory=lambda: ["scikit-learn"])
     params: dict[str, Any] = field(default_factory=dict)
     follows_code: bool = False
+    decides: bool = False
 
     def key(self) -> str:
         """What its results depend on; they are run again when it changes."""
@@ -96,7 +99,9 @@ def ensemble(**params: Any) -> Method:
     def build(seed: int) -> Any:
         return focalsk.FocalEnsembleClassifier(**{"random_state": seed, **params})
 
-    return Method(build, "frame", ["torch", "scikit-learn"], params, follows_code=True)
+    return Method(
+        build, "frame", ["torch", "scikit-learn"], params, follows_code=True, decides=True
+    )
 
 
 def boosting(**params: Any) -> Method:

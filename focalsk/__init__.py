@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from focalsk.nets import FocalNet
     from focalsk.search import FocalGridSearchCV, FocalRandomizedSearchCV
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "FocalEnsembleClassifier",

@@ -26,6 +26,7 @@ from focalsk.estimators._building import (
     net_params,
 )
 from focalsk.estimators._class_weight import SCHEMES
+from focalsk.estimators._decisions import Decision, decide
 from focalsk.estimators._monitor import Monitor
 from focalsk.estimators._outcome import (
     check_outputs,
@@ -78,8 +79,20 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         two classes). Multi-label targets always have one sigmoid per label.
     proba : {'posterior', 'weighted', 'raw'}, default='posterior'
         What `predict_proba` gives: 'posterior' undoes gamma and alpha, for probabilities of the
-        data; 'weighted' undoes gamma only, so that its argmax is `predict`; 'raw' is the network's
-        softmax or sigmoid.
+        data; 'weighted' undoes gamma only, so that its argmax is `predict` by default; 'raw' is the
+        network's softmax or sigmoid.
+    decision : {'auto', 'posterior', 'balanced'} or array-like, default='auto'
+        How `predict` decides; it may be set after `fit`, which needs no new training.
+
+        - 'auto': under the class weights; without, as 'posterior'.
+        - 'posterior': for the most probable class.
+        - 'balanced': for the greatest ratio of posterior and class frequency, which is best for
+          balanced accuracy.
+        - a matrix of shape (n_classes, n_classes): ``costs[i, j]`` of deciding for class j where
+          class i is true; the least expected cost decides.
+
+        For a metric, see :class:`FocalEnsembleClassifier` or scikit-learn's
+        :class:`~sklearn.model_selection.TunedThresholdClassifierCV`.
     module : torch.nn.Module class, factory or instance, default=None
         A network of your own: called with `n_features` (``X.shape[1]``), `n_outputs` and
         `module_params`; an instance is copied. It maps a batch (B, ...) to logits
@@ -198,6 +211,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "output": [StrOptions({"softmax", "sigmoid"})],
         "proba": [StrOptions({"posterior", "weighted", "raw"})],
+        "decision": [StrOptions({"auto", "posterior", "balanced"}), "array-like"],
         "module": [None, callable],
         "module_params": [None, dict],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
@@ -230,6 +244,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         label_smoothing: float = 0.0,
         output: str = "softmax",
         proba: str = "posterior",
+        decision: str | ArrayLike = "auto",
         module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
         module_params: dict | None = None,
         optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
@@ -258,6 +273,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.label_smoothing = label_smoothing
         self.output = output
         self.proba = proba
+        self.decision = decision
         self.module = module
         self.module_params = module_params
         self.optimizer = optimizer
@@ -400,6 +416,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         """Set what is known before training, and make the net unless one goes on."""
         alpha, criterion = make_criterion(self, coding, counts)
+        self._rule(coding, counts)  # which refuses a wrong one before training
         self._coding = coding
         self.classes_ = coding.classes
         self.class_count_ = counts
@@ -458,7 +475,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     # Prediction ---------------------------------------------------------------------------------
 
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """Scores whose sign or argmax is the decision under the class weights.
+        """Scores whose sign or argmax is the decision, as `decision` says.
 
         Parameters
         ----------
@@ -469,15 +486,27 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         -------
         scores : ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
             Log-odds of ``classes_[1]`` if there are two classes, of each label if there are
-            labels; else one score per class. Their sigmoid or softmax (normalised over the
-            classes with ``output="sigmoid"``) is ``predict_proba`` with ``proba="weighted"``.
+            labels; else one score per class. Under the class weights, their sigmoid or softmax
+            (normalised over the classes with ``output="sigmoid"``) is ``predict_proba`` with
+            ``proba="weighted"``; with costs they are the negative expected ones.
         """
-        logits = self._logits(X)
-        scores = self._coding.scores(logits, self.gamma_, self.alpha_, self._smoothing)
-        return check_outputs(scores.numpy())
+        return check_outputs(self._scores(self._logits(X)))
+
+    def _scores(self, logits: torch.Tensor) -> NDArray[Any]:
+        if isinstance(self.decision, str) and self.decision == "auto":
+            return self._coding.scores(logits, self.gamma_, self.alpha_, self._smoothing).numpy()
+        loss = self.gamma_, self.alpha_, "posterior", self._smoothing
+        p = self._coding.probabilities(logits.double(), *loss).numpy()
+        return self._rule(self._coding, self.class_count_).scores(p, self._coding.multilabel)
+
+    def _rule(self, coding: TargetCoding, counts: NDArray[np.float64]) -> Decision:
+        """What `decision` stands for, unless it is 'auto'."""
+        return decide(
+            self.decision, weights=None, prior=coding.prior(counts), labels=coding.multilabel
+        )
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Classes, or label indicators, decided under the class weights.
+        """Classes, or label indicators, as `decision` says.
 
         Parameters
         ----------

@@ -90,7 +90,7 @@ def decide(
     *,
     weights: NDArray[np.float64] | None,
     prior: NDArray[np.float64],
-    held_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None],
+    held_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
     labels: bool = False,
 ) -> Decision:
     """Make a decision rule.
@@ -103,7 +103,7 @@ def decide(
         Class weights.
     prior : ndarray of shape (n_classes,) or (n_labels,)
         Shares of the classes, or of the samples that have a label.
-    held_out : (probabilities (n, K), codes, weights or None)
+    held_out : (probabilities (n, K), codes, weights or None), default=None
         What a metric is tuned on, by nets that were not trained on these samples.
     labels : bool, default=False
         Whether targets are label indicators.
@@ -117,7 +117,8 @@ def decide(
         with np.errstate(divide="ignore"):
             logs = np.log(weights)
         return Decision(logs[1] - logs[0] if labels else logs)
-    if isinstance(rule, (tuple, list)) and len(rule) == 2 and isinstance(rule[0], str):
+    named = isinstance(rule, (tuple, list)) and len(rule) == 2 and isinstance(rule[0], str)
+    if held_out and named:
         return _at_least(rule[0], float(rule[1]), held_out, len(prior), labels)
     if isinstance(rule, str) or callable(rule):
         return _tuned(rule, prior, held_out, labels)
@@ -174,10 +175,13 @@ def _at_least(name: str, least: float, held_out: Any, n_classes: int, labels: bo
 
 
 def _checked_costs(costs: Any, n_classes: int, labels: bool) -> NDArray[np.float64]:
-    values = np.asarray(costs, dtype=np.float64)
+    try:
+        values = np.asarray(costs, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.full(0, np.nan)
     if labels or values.shape != (n_classes, n_classes) or not np.isfinite(values).all():
         raise ValueError(
             f"A cost matrix for 'decision' must hold finite numbers of shape {(n_classes,) * 2}, "
-            f"and classes rather than labels. Got shape {values.shape}."
+            f"and classes rather than labels. Got {costs!r}."
         )
     return values

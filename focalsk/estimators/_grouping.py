@@ -23,7 +23,7 @@ __all__ = ["fingerprint", "group_tasks", "stack_key", "why_alone", "why_no_stack
 
 # Parameters that may differ between the nets of a stack.
 _PER_NET = {
-    "gamma", "alpha", "class_weight", "label_smoothing", "proba", "lr", "weight_decay",
+    "gamma", "alpha", "class_weight", "label_smoothing", "proba", "decision", "lr", "weight_decay",
     "random_state", "dropout",
 }  # fmt: skip
 # Optimizers whose step is proportional to lr, unless given parameters change it. Only then may lr

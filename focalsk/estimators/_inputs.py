@@ -104,10 +104,9 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
         kept = [found[j] for j in self.columns_]
         self.center_, self.scale_ = np.zeros((2, len(kept)))
         self.quantiles_: list[tuple[NDArray[Any], NDArray[Any]]] = []
-        for j, (values, ranks) in enumerate(kept):
-            low, self.center_[j], high = np.interp([0.25, 0.5, 0.75], ranks, values)
-            self.scale_[j] = _spread(values, high - low)
-            self.quantiles_.append(_thinned(values, ndtri(ranks)))
+        for j, (values, share) in enumerate(kept):
+            self.center_[j], self.scale_[j] = _center_and_scale(values, share)
+            self.quantiles_.append(_thinned(values, ndtri(np.cumsum(share) - share / 2)))
         ranked = [len(values) > 2 and len(kept) <= _MANY_FEATURES for values, _ in kept]
         self.ranked_ = np.flatnonzero(ranked)
         self.missing_ = np.flatnonzero(np.isnan(X).any(axis=0) & ~np.isnan(X).all(axis=0))
@@ -143,20 +142,38 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
 def _distribution(
     column: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distinct values, and the share of the weight below each plus half of its own."""
+    """Distinct values, and the share of the weight that each has."""
     known = ~np.isnan(column)
     values, place = np.unique(column[known], return_inverse=True)
     if not len(values):
         return values, values
-    own = np.bincount(place, weight[known], minlength=len(values))
-    return values, (np.cumsum(own) - own / 2) / own.sum()
+    own = np.bincount(place, weight[known])
+    return values, own / own.sum()
 
 
-def _spread(values: NDArray[np.float64], iqr: float) -> float:
-    """The IQR; half the range where it is 0, as for a column that is nearly constant."""
-    if iqr > 0:
-        return float(iqr)
-    return float(values[-1] / 2 - values[0] / 2) or 1.0
+def _center_and_scale(
+    values: NDArray[np.float64], share: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Median, and IQR.
+
+    The IQR is 0 where most samples have one value, as with gains of which most are nothing. Then
+    the others give the scale: their IQR, or their distance from the median if that is more. If even
+    that is 0, half the range does.
+    """
+    low, center, high = _quartiles(values, share)
+    scale = high - low
+    if scale == 0 and len(values) > 2:
+        usual = share.argmax()
+        low, middle, high = _quartiles(np.delete(values, usual), np.delete(share, usual))
+        scale = max(high - low, abs(middle - center))
+    return center, scale or values[-1] / 2 - values[0] / 2 or 1.0
+
+
+def _quartiles(values: NDArray[np.float64], share: NDArray[np.float64]) -> list[float]:
+    """The least values that a quarter, a half and three quarters of the weight do not exceed."""
+    reached = np.cumsum(share) / share.sum() + 1e-12  # whatever rounding did
+    places = np.searchsorted(reached, [0.25, 0.5, 0.75])
+    return [float(value) for value in values[places]]
 
 
 def _thinned(

@@ -91,12 +91,7 @@ class Answers:
     def decision_function(self) -> NDArray[Any]:
         """Decision scores (K, n) of two classes, (K, n, C) of more."""
         pairs = zip(self._classifiers, self._logits, strict=True)
-        return np.stack(
-            [
-                self.coding.scores(logits, c.gamma_, c.alpha_, c._smoothing).numpy()
-                for c, logits in pairs
-            ]
-        )
+        return np.stack([classifier._scores(logits) for classifier, logits in pairs])
 
     @cached_property
     def probabilities(self) -> list[NDArray[Any]]:
