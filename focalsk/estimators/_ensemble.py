@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from focalsk.estimators._outcome import divergence
 from focalsk.estimators._posteriors import fit_temperature, posterior_of, with_temperature
 from focalsk.estimators._stack import Fold
 from focalsk.estimators._target_coding import Samples, TargetCoding
+from focalsk.estimators._types import ClassWeight, Numbers, Optimizer, Output, Scheme, Sizes
 from focalsk.estimators._validation import check_table, check_X, check_X_y, take_rows, weigh
 from focalsk.nets import derive_seed
 
@@ -219,22 +221,22 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self,
         n_estimators: int = 16,
         *,
-        hidden_layer_sizes: int | ArrayLike = (128, 128),
-        gamma: float | ArrayLike = 0.0,
-        alpha: str | float | dict | ArrayLike | None = None,
-        class_weight: str | dict | None = None,
+        hidden_layer_sizes: Sizes = (128, 128),
+        gamma: Numbers = 0.0,
+        alpha: Scheme | Mapping[Any, float] | Numbers | None = None,
+        class_weight: ClassWeight | None = None,
         label_smoothing: float = 0.1,
-        output: str = "softmax",
+        output: Output = "softmax",
         decision: Any = "auto",
         n_folds: int = 8,
         module: Any = None,
         module_params: dict | None = None,
-        optimizer: Any = "adamw",
+        optimizer: Optimizer = "adamw",
         optimizer_params: dict | None = None,
         lr: float = 1e-3,
         weight_decay: float = 0.03,
         max_epochs: int = 150,
-        batch_size: int | str = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         n_iter_no_change: float = 15,
         dropout: float = 0.0,
         n_cosines: int = 8,
@@ -282,9 +284,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     # Training -----------------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
-    ) -> FocalEnsembleClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Train the members.
 
         Parameters

@@ -7,7 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -43,13 +43,15 @@ class _StackedSearch(BaseSearchCV):
     It is scikit-learn's `fit` with another `evaluate_candidates`, and sets what that sets.
     """
 
+    stacks_: list[dict[str, Any]] | None
+
     _own_constraints: dict = {"memory_budget": [None, Interval(Integral, 1, None, closed="left")]}
 
     def _candidates(self) -> Iterable[dict[str, Any]]:
         raise NotImplementedError
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Run fit with all sets of parameters.
 
         Parameters
