@@ -205,7 +205,7 @@ def test_a_callable_chooses_among_nan():
 @pytest.mark.parametrize("params", [{}, {"n_jobs": 2}, {"refit": False}])
 def test_what_is_put_around_scikit_learns_fit_is_around_ours(pair, params, monkeypatch):
     # MLflow's autologging logs so: its function stands in for GridSearchCV.fit and calls that.
-    ours, theirs = pair
+    theirs = pair[1]
     plain = both(pair, **params)[0].fit(X, Y)
     heard, original = [], theirs.fit
 
@@ -219,7 +219,8 @@ def test_what_is_put_around_scikit_learns_fit_is_around_ours(pair, params, monke
     wrapped = both(pair, **params)[0]
     assert wrapped.fit(X, Y) is wrapped
     assert heard == [wrapped, wrapped.cv_results_]
-    assert wrapped.stacks_ == plain.stacks_ and wrapped.stacks_[0]["trained"] == "stacked"
+    assert wrapped.stacks_ == plain.stacks_
+    assert wrapped.stacks_[0]["trained"] == "stacked"
     assert set(vars(wrapped)) == set(vars(plain))
     for name in ("mean_test_score", "rank_test_score", "params"):
         assert list(wrapped.cv_results_[name]) == list(plain.cv_results_[name])
