@@ -31,7 +31,7 @@ def read(name):
     for folder in FOLDERS:
         path = folder / "fashion-mnist" / name
         if path.exists():
-            data = gzip.open(path).read()
+            data = gzip.decompress(path.read_bytes())
             shape = np.frombuffer(data, ">i4", count=data[3], offset=4)
             return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
     sys.exit("The images are missing: `make data`, or `apt-get install dataset-fashion-mnist`.")
@@ -42,9 +42,8 @@ def long_tail(seed=0):
     rng = np.random.default_rng(seed)
     images, y = read("train-images-idx3-ubyte.gz"), read("train-labels-idx1-ubyte.gz")
     counts = np.geomspace(MOST, LEAST, 10).round().astype(int)
-    rows = np.concatenate(
-        [rng.permutation(np.flatnonzero(y == k))[:n] for k, n in enumerate(counts)]
-    )
+    shuffled = (rng.permutation(np.flatnonzero(y == k)) for k in range(10))
+    rows = np.concatenate([some[:n] for some, n in zip(shuffled, counts, strict=True)])
     test, y_test = read("t10k-images-idx3-ubyte.gz"), read("t10k-labels-idx1-ubyte.gz")
     judged = np.concatenate([np.flatnonzero(y_test == k)[:100] for k in range(10)])
     as_input = [(part[:, None] / 255).astype(np.float32) for part in (images[rows], test[judged])]

@@ -57,9 +57,8 @@ def main(n_trials=30):
     study.optimize(objective, n_trials=n_trials)
     states = [trial.state.name for trial in study.trials]
     epochs = sum(len(trial.intermediate_values) for trial in study.trials)
-    print(
-        f"{states.count('PRUNED')} of {n_trials} trials pruned: {epochs} of {20 * n_trials} epochs"
-    )
+    pruned = states.count("PRUNED")
+    print(f"{pruned} of {n_trials} trials pruned: {epochs} of {20 * n_trials} epochs trained")
     best = study.best_params
     print("best:", {name: round(value, 4) for name, value in best.items()})
 
