@@ -10,13 +10,14 @@ BIN := .venv/bin
 # PIP_EXTRA_INDEX_URL from the environment choose the build of torch.
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 READY := .venv/ready
+CLIENTS := .venv/clients
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tiny nets on several threads only wait for each other.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-kills coverage dist lint format check docs data bench clean
+.PHONY: help demo test test-slow test-clients test-kills coverage dist lint format check docs data bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,7 +37,7 @@ demo: $(READY) ## Train, compare and plot on real imbalanced data
 	$(BIN)/python examples/demo.py
 
 test: $(READY) ## Run the tests and doctests but the slow ones
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not kills" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not kills and not clients" $(PYTEST_ARGS)
 
 coverage: $(READY) ## Run all tests and show which lines they reach
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term $(PYTEST_ARGS)
@@ -50,10 +51,20 @@ test-kills: $(READY) ## Kill trainings at random moments: they must go on and en
 dist: $(READY) ## Build wheel and sdist, and try them in an empty environment
 	PYTHON=$(PYTHON) .ci/dist
 
+# What these warn about in their own code is theirs; in focalsk's it is an error.
+$(CLIENTS): $(READY)
+	$(PIP) --no-build-isolation --editable '.[clients]'
+	touch $@
+
+test-clients: $(CLIENTS) ## Run the tests with MLflow, Optuna, Ray, SHAP and others, and pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python --project tests/typing
+	$(BIN)/python -m pytest -m clients -W default -W error:::focalsk tests/clients $(PYTEST_ARGS)
+
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/user_code.py
 
 format: $(READY) ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

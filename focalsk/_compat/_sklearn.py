@@ -6,11 +6,12 @@ are what a search needs that is GridSearchCV in all but the training.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 # Parameters are declared and checked as scikit-learn's are, with its wording of errors. There is
 # no public way; without these names, `fit` would check its parameters by hand.
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 
 # A scorer's parts are private although `make_scorer` takes them: no public replacement.
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
@@ -68,6 +69,17 @@ __all__ = [
     "scorer_parts",
     "warn_or_raise_about_fit_failures",
 ]
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """scikit-learn's decorator of `fit`; type checkers see the method's own types through it."""
+    decorate: Callable[[Method], Method] = _fit_context(
+        prefer_skip_nested_validation=prefer_skip_nested_validation
+    )
+    return decorate
 
 
 class ScorerParts(NamedTuple):

@@ -282,6 +282,17 @@ def _callbacks(estimator: FocalNetClassifier) -> list[Any]:
     return [_clone_callback(callback) for callback in estimator.callbacks or []]
 
 
+def cloned_callbacks(callbacks: list[Any]) -> list[Any]:
+    """Copies of callbacks, where they can be copied; anything else as it is, for `fit` to judge."""
+    clones = []
+    for callback in callbacks:
+        try:
+            clones.append(_clone_callback(callback))
+        except ValueError:
+            clones.append(callback)
+    return clones
+
+
 def _clone_callback(callback: Any) -> Any:
     if isinstance(callback, (tuple, list)):
         if len(callback) != 2 or not isinstance(callback[0], str):

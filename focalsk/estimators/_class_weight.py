@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from focalsk.estimators._types import Numbers, Scheme
+
 Floats = NDArray[np.float64]
 
 
@@ -55,7 +57,7 @@ SCHEMES: tuple[str, ...] = tuple(_RULES)
 
 
 def compute_alpha(
-    alpha: str | float | Mapping[Any, float] | ArrayLike | None,
+    alpha: Scheme | Mapping[Any, float] | Numbers | None,
     y: ArrayLike | sparse.sparray | sparse.spmatrix,
     *,
     classes: ArrayLike | None = None,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
 from focalsk.estimators._building import (
     OPTIMIZERS,
     as_gamma,
+    cloned_callbacks,
     continue_net,
     made_from,
     make_criterion,
@@ -40,6 +41,16 @@ from focalsk.estimators._outcome import (
 from focalsk.estimators._resuming import fit_key
 from focalsk.estimators._state import from_plain, plain_attributes
 from focalsk.estimators._target_coding import Samples, TargetCoding
+from focalsk.estimators._types import (
+    ClassWeight,
+    DecisionRule,
+    Numbers,
+    Optimizer,
+    Output,
+    Proba,
+    Scheme,
+    Sizes,
+)
 from focalsk.estimators._validation import (
     check_no_missing,
     check_range,
@@ -246,18 +257,18 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: int | ArrayLike = (10, 10),
+        hidden_layer_sizes: Sizes = (10, 10),
         *,
-        gamma: float | ArrayLike = 2.0,
-        alpha: str | float | dict | ArrayLike | None = None,
-        class_weight: str | dict | None = None,
+        gamma: Numbers = 2.0,
+        alpha: Scheme | Mapping[Any, float] | Numbers | None = None,
+        class_weight: ClassWeight | None = None,
         label_smoothing: float = 0.0,
-        output: str = "softmax",
-        proba: str = "posterior",
-        decision: str | ArrayLike = "auto",
+        output: Output = "softmax",
+        proba: Proba = "posterior",
+        decision: DecisionRule = "auto",
         module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
         module_params: dict | None = None,
-        optimizer: str | Callable[..., torch.optim.Optimizer] = "adam",
+        optimizer: Optimizer = "adam",
         optimizer_params: dict | None = None,
         lr: float = 0.005,
         weight_decay: float = 0.0,
@@ -319,6 +330,17 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def __sklearn_clone__(self) -> Self:
+        """As scikit-learn clones; what a callback holds that cannot be copied is shared."""
+        bare = copy.copy(self)
+        bare.callbacks = None
+        clone: Self = BaseEstimator.__sklearn_clone__(bare)
+        if isinstance(self.callbacks, list):
+            clone.callbacks = cloned_callbacks(self.callbacks)
+        else:
+            clone.callbacks = self.callbacks
+        return clone
+
     def _takes_missing(self) -> bool:
         return False
 
@@ -340,7 +362,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     # Training -----------------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> FocalNetClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
 
         Parameters
@@ -394,7 +416,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         y: Any,
         classes: Sequence[Any] | NDArray[Any] | None = None,
         sample_weight: ArrayLike | None = None,
-    ) -> FocalNetClassifier:
+    ) -> Self:
         """Train one epoch on the given samples.
 
         A scheme of `alpha` counts the samples of all calls so far. Nothing is held out, whatever

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from focalsk.estimators._posteriors import fit_temperature, posterior_of, with_t
 from focalsk.estimators._stack import Fold
 from focalsk.estimators._state import from_plain, plain_attributes, plain_stack, stack_from_plain
 from focalsk.estimators._target_coding import Samples, TargetCoding
+from focalsk.estimators._types import ClassWeight, Numbers, Optimizer, Output, Scheme, Sizes
 from focalsk.estimators._validation import check_table, check_X, check_X_y, take_rows, weigh
 from focalsk.nets import derive_seed
 
@@ -227,22 +229,22 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self,
         n_estimators: int = 16,
         *,
-        hidden_layer_sizes: int | ArrayLike = (128, 128),
-        gamma: float | ArrayLike = 0.0,
-        alpha: str | float | dict | ArrayLike | None = None,
-        class_weight: str | dict | None = None,
+        hidden_layer_sizes: Sizes = (128, 128),
+        gamma: Numbers = 0.0,
+        alpha: Scheme | Mapping[Any, float] | Numbers | None = None,
+        class_weight: ClassWeight | None = None,
         label_smoothing: float = 0.1,
-        output: str = "softmax",
+        output: Output = "softmax",
         decision: Any = "auto",
         n_folds: int = 8,
         module: Any = None,
         module_params: dict | None = None,
-        optimizer: Any = "adamw",
+        optimizer: Optimizer = "adamw",
         optimizer_params: dict | None = None,
         lr: float = 1e-3,
         weight_decay: float = 0.03,
         max_epochs: int = 150,
-        batch_size: int | str = "auto",
+        batch_size: int | Literal["auto"] = "auto",
         n_iter_no_change: float = 15,
         dropout: float = 0.0,
         n_cosines: int = 8,
@@ -303,9 +305,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     # Training -----------------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None = None
-    ) -> FocalEnsembleClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Train the members.
 
         Parameters

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,7 @@ from focalsk._compat._sklearn import (
     fit_context,
 )
 from focalsk.estimators._learned_prior import Seen, add_counters, learned_prior, remove_counters
+from focalsk.estimators._types import Numbers
 
 __all__ = ["PriorCorrectedClassifier", "shift_prior"]
 
@@ -128,9 +130,9 @@ class PriorCorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         self,
         estimator: Any,
         *,
-        train_prior: Any = "auto",
-        target_prior: Any = None,
-        decision: str = "estimator",
+        train_prior: Literal["auto"] | Mapping[Any, float] | Numbers = "auto",
+        target_prior: Literal["unweighted"] | Mapping[Any, float] | Numbers | None = None,
+        decision: Literal["estimator", "posterior"] = "estimator",
     ) -> None:
         self.estimator = estimator
         self.train_prior = train_prior
@@ -140,7 +142,7 @@ class PriorCorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
-    ) -> PriorCorrectedClassifier:
+    ) -> Self:
         """Fit the classifier, and read off the prior that it has learned.
 
         Parameters

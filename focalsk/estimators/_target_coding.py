@@ -333,7 +333,8 @@ class LabelCoding(TargetCoding):
     def alpha(self, alpha: Any, counts: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Label weights (2, K), from a scheme or as a user gave them."""
         if isinstance(alpha, str):
-            labels = (compute_alpha(alpha, [0, 1], sample_weight=count) for count in counts.T)
+            scheme: Any = alpha
+            labels = (compute_alpha(scheme, [0, 1], sample_weight=count) for count in counts.T)
             return np.column_stack([np.asarray(label) for label in labels])
         return compute_alpha(alpha, np.zeros((1, len(self.classes)), dtype=int))
 

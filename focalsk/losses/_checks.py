@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from focalsk.losses._margins import is_traced
 
 Values: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | Tensor
 """A number, or an array-like (list, NumPy array, tensor) of them."""
+
+Reduction: TypeAlias = Literal["none", "sum", "mean"]
+"""What becomes of the losses of the samples."""
 
 
 def _kind(value: object) -> str:
@@ -32,7 +35,7 @@ def _check_range(name: str, value: Tensor, high: float) -> None:
 
 
 def check_options(
-    reduction: str, avg_factor: float | Tensor | None, label_smoothing: float = 0.0
+    reduction: Reduction, avg_factor: float | Tensor | None, label_smoothing: float = 0.0
 ) -> None:
     """Refuse what is no reduction, factor or smoothing."""
     if reduction not in ("none", "sum", "mean"):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from focalsk.losses._checks import (
+    Reduction,
     Values,
     binary_target,
     check_options,
@@ -54,7 +55,7 @@ def focal_loss(
     weight: Values | None = None,
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     avg_factor: float | Tensor | None = None,
 ) -> Tensor:
     r"""Softmax focal loss, ``sum_k t_k * alpha_k * (1 - p_k) ** gamma_k * -log(p_k)``.
@@ -128,7 +129,7 @@ def sigmoid_focal_loss(
     *,
     weight: Values | None = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     avg_factor: float | Tensor | None = None,
 ) -> Tensor:
     r"""Binary focal loss of every logit: two classes, many labels, one versus the rest.
@@ -214,7 +215,7 @@ class FocalLoss(nn.Module):
         *,
         ignore_index: int = -100,
         label_smoothing: float = 0.0,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
         check_options(reduction, None, label_smoothing)
@@ -277,7 +278,7 @@ class SigmoidFocalLoss(nn.Module):
         alpha: Values | None = None,
         *,
         label_smoothing: float = 0.0,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
         check_options(reduction, None, label_smoothing)
@@ -363,7 +364,7 @@ def _softmax_loss(
     weight: Values | None,
     ignore_index: int,
     label_smoothing: float,
-    reduction: str,
+    reduction: Reduction,
     avg_factor: float | Tensor | None,
 ) -> Tensor:
     check_options(reduction, avg_factor, label_smoothing)
@@ -413,7 +414,7 @@ def _sigmoid_loss(
     alpha: float | Tensor | None,
     weight: Values | None,
     label_smoothing: float,
-    reduction: str,
+    reduction: Reduction,
     avg_factor: float | Tensor | None,
 ) -> Tensor:
     check_options(reduction, avg_factor, label_smoothing)
@@ -461,7 +462,7 @@ def _dense_loss(
 
 
 def _denominator(
-    reduction: str, n_targets: int, counted: Tensor | None, avg_factor: float | Tensor | None
+    reduction: Reduction, n_targets: int, counted: Tensor | None, avg_factor: float | Tensor | None
 ) -> float | Tensor | None:
     """Return what the sum of the losses is divided by, None for no sum at all."""
     if reduction == "none":

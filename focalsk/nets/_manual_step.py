@@ -202,7 +202,11 @@ def _plain_layers(module: nn.Module) -> list[Any]:
     layers = list(module.layers.children())
     if not all(type(layer) is nn.Linear and layer.bias is not None for layer in layers):
         return []
-    if any_module_hook() or any(map(is_hooked, (module, module.layers, *layers))):
+    activations = list(module.activations.children())
+    if not all(type(activation) is nn.ReLU for activation in activations):
+        return []
+    parts = (module, module.layers, *layers, *activations)
+    if any_module_hook() or any(map(is_hooked, parts)):
         return []
     return layers
 

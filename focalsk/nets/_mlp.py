@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from focalsk.nets import _csr as csr
 
@@ -78,6 +77,8 @@ class FocalMLP(nn.Module):
         n_inputs = n_features + n_cosines * self.n_numbers
         sizes = [n_inputs, *hidden, n_outputs]
         self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for n_in, n_out in pairwise(sizes))
+        # One module for each, without parameters: explainers such as DeepLIFT hook them.
+        self.activations = nn.ModuleList(nn.ReLU() for _ in hidden)
         self.dropout = dropout
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -87,8 +88,8 @@ class FocalMLP(nn.Module):
         if self.frequencies:
             input = expand(input.mT, self).mT
         h = csr.linear(input, first.weight, first.bias) if csr.is_csr(input) else first(input)
-        for layer in others:
-            h = F.relu(h)
+        for activation, layer in zip(self.activations, others, strict=True):
+            h = activation(h)
             if self.training and self.dropout > 0:
                 keep = random_units(len(h), h.shape[1], h.device) >= limit(self.dropout)
                 h = h * keep / (1 - self.dropout)

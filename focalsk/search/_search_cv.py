@@ -8,7 +8,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -33,6 +33,7 @@ from focalsk._compat._sklearn import (
 )
 from focalsk.search._folds import focal_classifier_of
 from focalsk.search._run import Settings, evaluate
+from focalsk.search._wrapped import Evaluated, fit_around, is_wrapped
 
 __all__ = ["FocalGridSearchCV", "FocalRandomizedSearchCV"]
 
@@ -43,6 +44,8 @@ class _StackedSearch(BaseSearchCV):
     It is scikit-learn's `fit` with another `evaluate_candidates`, and sets what that sets.
     """
 
+    stacks_: list[dict[str, Any]] | None
+
     _own_constraints: dict = {
         "memory_budget": [None, Interval(Integral, 1, None, closed="left")],
         "checkpoint": [None, str, os.PathLike],
@@ -52,7 +55,7 @@ class _StackedSearch(BaseSearchCV):
         raise NotImplementedError
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Run fit with all sets of parameters.
 
         Parameters
@@ -79,7 +82,33 @@ class _StackedSearch(BaseSearchCV):
         if alone or has_callbacks(self):
             self.stacks_ = None
             return super().fit(X, y, **params)
+        if is_wrapped(super().fit):
+            evaluate, check = lambda: self._evaluate(X, y, params), self._check_any_score
+            return fit_around(self, super().fit, evaluate, check, X, y, **params)
         scorers, refit_metric = self._get_scorers()
+        candidates, _, out = self._evaluate(X, y, params)
+        warn_or_raise_about_fit_failures(out, self.error_score)
+        if callable(self.scoring):
+            insert_error_scores(out, self.error_score)
+        results = self._format_results(candidates, self.n_splits_, out, defaultdict(list))
+        self.multimetric_ = isinstance(out[0]["test_scores"], dict)
+        if callable(self.scoring) and self.multimetric_:
+            self._check_refit_for_multimetric(out[0]["test_scores"])
+            refit_metric = self.refit
+        named = named_scorers(scorers)
+        self.scorer_ = scorers if named is None else named
+        self.cv_results_ = results
+        if self.refit or not self.multimetric_:
+            self._set_best(results, refit_metric)
+        if self.refit:
+            X, y = indexable(X, y)
+            params = check_method_params(X, params=params)
+            self._refit(X, y, self._get_routed_params_for_fit(params).estimator.fit)
+        return self
+
+    def _evaluate(self, X: Any, y: Any, params: dict[str, Any]) -> Evaluated:
+        """Train and score all candidates on all splits."""
+        scorers, _ = self._get_scorers()
         X, y = indexable(X, y)
         params = check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -109,22 +138,7 @@ class _StackedSearch(BaseSearchCV):
             fit_params=routed.estimator.fit,
             score_params=routed.scorer.score,
         )
-        warn_or_raise_about_fit_failures(out, self.error_score)
-        if callable(self.scoring):
-            insert_error_scores(out, self.error_score)
-        results = self._format_results(candidates, self.n_splits_, out, defaultdict(list))
-        self.multimetric_ = isinstance(out[0]["test_scores"], dict)
-        if callable(self.scoring) and self.multimetric_:
-            self._check_refit_for_multimetric(out[0]["test_scores"])
-            refit_metric = self.refit
-        named = named_scorers(scorers)
-        self.scorer_ = scorers if named is None else named
-        self.cv_results_ = results
-        if self.refit or not self.multimetric_:
-            self._set_best(results, refit_metric)
-        if self.refit:
-            self._refit(X, y, routed.estimator.fit)
-        return self
+        return Evaluated(candidates, splits, out)
 
     def _make_splits(self, X: Any, y: Any, params: dict[str, Any]) -> list[tuple[Any, Any]]:
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
@@ -143,20 +157,26 @@ class _StackedSearch(BaseSearchCV):
 
     def _set_best(self, results: dict[str, Any], refit_metric: str) -> None:
         """Choose the best candidate, if any has a score."""
-        if not callable(self.refit) and np.isnan(results[f"mean_test_{refit_metric}"]).all():
-            message = (
-                f"All {len(results['params'])} candidates scored NaN by scoring={self.scoring!r}, "
-                "so none of them is the best. With error_score='raise', the first error is raised."
-            )
-            if self.refit:
-                raise ValueError(message)
-            warnings.warn(message, UserWarning, stacklevel=4)
+        if not self._check_any_score(results, refit_metric):
             return
         self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
         if not callable(self.refit):
             # With a callable, there may be no one score that made it the best.
             self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
         self.best_params_ = results["params"][self.best_index_]
+
+    def _check_any_score(self, results: dict[str, Any], refit_metric: str) -> bool:
+        """Whether any candidate has a score to be the best by; an error where one has to be."""
+        if callable(self.refit) or not np.isnan(results[f"mean_test_{refit_metric}"]).all():
+            return True
+        message = (
+            f"All {len(results['params'])} candidates scored NaN by scoring={self.scoring!r}, "
+            "so none of them is the best. With error_score='raise', the first error is raised."
+        )
+        if self.refit:
+            raise ValueError(message)
+        warnings.warn(message, UserWarning, stacklevel=5)
+        return False
 
     def _refit(self, X: Any, y: Any, fit_params: dict[str, Any]) -> None:
         best = clone(self.best_params_, safe=False)

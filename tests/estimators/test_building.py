@@ -1,9 +1,12 @@
 """From a classifier's parameters to a net: which criterion, module, optimizer and seed."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import EpochScoring
+from sklearn.base import clone
+from skorch.callbacks import Callback, EpochScoring
 from torch import nn
 
 from focalsk import FocalLoss, FocalNetClassifier, SigmoidFocalLoss
@@ -121,3 +124,16 @@ def test_seed_is_that_of_the_random_state():
 
 def test_divergence_says_what_to_do():
     assert "Lower 'lr', now 3.0" in divergence(FocalNetClassifier(lr=3.0))
+
+
+def test_a_clone_shares_what_its_callbacks_cannot_copy():
+    class Writer(Callback):
+        def __init__(self, lock):
+            self.lock = lock
+
+    classifier = FocalNetClassifier(callbacks=[Writer(threading.Lock()), ("mine", Callback())])
+    copy = clone(classifier)
+    assert copy.callbacks is not classifier.callbacks
+    assert copy.callbacks[0].lock is classifier.callbacks[0].lock
+    assert copy.callbacks[1][1] is not classifier.callbacks[1][1]
+    assert clone(FocalNetClassifier(callbacks=["no callback"])).callbacks == ["no callback"]

@@ -108,6 +108,10 @@ LEFT_TO_AUTOGRAD = {
     "a hook on a layer": with_hook(
         lambda m: m.layers[1].register_full_backward_hook(lambda *args: None)
     ),
+    "a hook on an activation": with_hook(
+        lambda m: m.activations[0].register_forward_hook(lambda *args: None)
+    ),
+    "another activation": with_hook(lambda m: setattr(m.activations, "0", nn.Tanh())),
     "a hook on a parameter": with_hook(lambda m: m.layers[0].bias.register_hook(torch.neg)),
     "a parametrization": with_hook(lambda m: parametrizations.weight_norm(m.layers[0])),
     "another layer": with_hook(lambda m: m.layers.append(nn.Identity())),

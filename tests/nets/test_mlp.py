@@ -26,6 +26,11 @@ def test_one_size_is_one_layer():
     assert [layer.weight.shape for layer in FocalMLP(4, 3, 7).layers] == [(7, 4), (3, 7)]
 
 
+def test_only_the_linear_layers_have_a_state():
+    names = [f"layers.{i}.{kind}" for i in range(3) for kind in ("weight", "bias")]
+    assert list(FocalMLP(4, 3, (7, 3)).state_dict()) == names
+
+
 def test_dropout_acts_in_training_only():
     mlp, X = FocalMLP(4, 3, (50,), dropout=0.5), torch.randn(5, 4)
     assert not torch.equal(mlp(X), mlp(X))

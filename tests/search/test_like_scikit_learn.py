@@ -199,3 +199,39 @@ def test_a_callable_chooses_among_nan():
         with pytest.warns(UserWarning, match="non-finite"):
             search.fit(X, Y)
     assert ours.best_index_ == theirs.best_index_
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("params", [{}, {"n_jobs": 2}, {"refit": False}])
+def test_what_is_put_around_scikit_learns_fit_is_around_ours(pair, params, monkeypatch):
+    # MLflow's autologging logs so: its function stands in for GridSearchCV.fit and calls that.
+    theirs = pair[1]
+    plain = both(pair, **params)[0].fit(X, Y)
+    heard, original = [], theirs.fit
+
+    def fit(self, *args, **kwargs):
+        heard.append(self)
+        original(self, *args, **kwargs)
+        heard.append(self.cv_results_)
+        return self
+
+    monkeypatch.setattr(theirs, "fit", fit)
+    wrapped = both(pair, **params)[0]
+    assert wrapped.fit(X, Y) is wrapped
+    assert heard == [wrapped, wrapped.cv_results_]
+    assert wrapped.stacks_ == plain.stacks_
+    assert wrapped.stacks_[0]["trained"] == "stacked"
+    assert set(vars(wrapped)) == set(vars(plain))
+    for name in ("mean_test_score", "rank_test_score", "params"):
+        assert list(wrapped.cv_results_[name]) == list(plain.cv_results_[name])
+    if wrapped.refit:
+        assert_allclose(wrapped.predict_proba(X), plain.predict_proba(X), rtol=0)
+
+
+def test_a_search_that_is_wrapped_and_fails_leaves_nothing_behind(monkeypatch):
+    original = GridSearchCV.fit
+    monkeypatch.setattr(GridSearchCV, "fit", lambda self, *args, **kw: original(self, *args, **kw))
+    search = both(scoring=lambda *args: float("nan"))[0]
+    with pytest.raises(ValueError, match="scored NaN"), pytest.warns(UserWarning, match="finite"):
+        search.fit(X, Y)
+    assert "_run_search" not in vars(search)

@@ -1,0 +1,55 @@
+"""The examples that need another project's package, or data that `make data` brings."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def load(name):
+    return runpy.run_path(str(EXAMPLES / name))
+
+
+def test_wandb_sweep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where W&B puts its folder
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    names = load("wandb_sweep.py")
+    names["SWEEP"]["parameters"]["gamma"]["values"] = [0.0, 2.0]
+    results = names["main"]([])
+    assert len(results) == 6
+    assert all(scores["average_precision"] > 0.3 for _, scores in results)
+    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 6
+
+
+def test_optuna_pruning():
+    study, score = load("optuna_pruning.py")["main"](n_trials=12)
+    assert {trial.state.name for trial in study.trials} == {"COMPLETE", "PRUNED"}
+    assert score > 0.6
+
+
+def test_long_tail():
+    names = load("long_tail.py")
+    try:
+        names["read"]("t10k-labels-idx1-ubyte.gz")
+    except SystemExit as error:
+        pytest.skip(str(error))
+    kept = "cross-entropy", "cross-entropy, balanced decisions", "class-balanced sampling"
+    scores = names["main"](epochs=6, methods={name: names["METHODS"][name] for name in kept})
+    plain, balanced, sampling = (scores[name] for name in kept)
+    assert min(balanced[0], sampling[0]) > plain[0]
+    assert min(balanced[1], sampling[1]) > plain[1]
+    assert plain[2] == balanced[2] < sampling[2]
+
+
+def test_torchvision_resnet():
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"torchvision is not there, or was built for another torch: {error}")
+    classifier, score = load("torchvision_resnet.py")["main"](epochs=2)
+    state = classifier.net_.module_
+    assert not state.conv1.weight.requires_grad
+    assert state.fc.weight.requires_grad
+    assert 0 <= score <= 1
