@@ -38,7 +38,7 @@ from focalsk.estimators._outcome import (
 )
 from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import (
-    check_no_missing,
+    check_class_names,
     check_range,
     check_X,
     check_X_y,
@@ -394,7 +394,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     def _partial_fit(
         self, X: Any, y: Any, classes: Any, sample_weight: Any, continuing: bool
     ) -> None:
-        check_no_missing(classes, "classes")
+        check_class_names(classes)
         X, y = check_X_y(self, X, y, reset=not continuing)
         coding = self._coding if continuing else TargetCoding.of(y, self.output, classes)
         if not continuing and classes is None and not coding.multilabel:

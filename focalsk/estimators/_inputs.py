@@ -59,8 +59,11 @@ class InputEncoder(TransformerMixin, BaseEstimator):
             return X
         X = X.toarray() if sparse.issparse(X) else X
         if self.table_ is None:
-            return self.numbers_.transform(X)
-        return np.hstack([self.numbers_.transform(self.table_.numbers(X)), self.table_.others(X)])
+            seen = self.numbers_.transform(X)
+        else:
+            numbers = self.numbers_.transform(self.table_.numbers(X))
+            seen = np.hstack([numbers, self.table_.others(X)])
+        return seen if seen.shape[1] else np.zeros((len(seen), 1))  # no column tells anything
 
 
 class NumberEncoder(TransformerMixin, BaseEstimator):
