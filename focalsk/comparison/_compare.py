@@ -217,11 +217,13 @@ def _checked_numbers(X: Any, preprocessor: Any) -> Any:
     if preprocessor is not None:
         return X if sparse.issparse(X) or hasattr(X, "iloc") else np.asarray(X)
     missing: Any = True if sparse.issparse(X) else "allow-nan"
-    X = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=missing)
+    X = check_array(
+        X, accept_sparse="csr", dtype="numeric", ensure_all_finite=missing, input_name="X"
+    )
     if X.dtype.kind not in "fiub":
         X = X.astype(np.float64)
     values = X.data if sparse.issparse(X) else X
-    most = np.nanmax(np.abs(values), initial=0) if values.dtype.kind == "f" else 0
+    most = float(np.nanmax(np.abs(values), initial=0)) if values.dtype.kind == "f" else 0
     if most > _MOST:
         raise ValueError(f"X must hold numbers up to {_MOST:g}, which are scaled. Got {most:g}.")
     return X

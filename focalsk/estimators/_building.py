@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OPTIMIZERS",
     "as_gamma",
+    "class_weights",
     "continue_net",
     "find_optimizer",
     "made_from",
@@ -183,15 +184,21 @@ def make_criterion(
             "Only one of 'alpha' and 'class_weight' may be set: class_weight is another name for "
             f"alpha. Got alpha={alpha!r} and class_weight={class_weight!r}."
         )
-    try:
-        alpha = coding.alpha(class_weight if alpha is None else alpha, counts)
-    except ValueError as error:
-        if class_weight is None:
-            raise
-        said = str(error).replace("alpha ", "class_weight ", 1)
-        raise ValueError(said) from error
+    alpha = class_weights(alpha, class_weight, coding, counts)
     gamma, smoothing = _check_gamma(estimator.gamma, coding), float(estimator.label_smoothing)
     return alpha, coding.loss(gamma, alpha, smoothing)
+
+
+def class_weights(
+    alpha: Any, class_weight: Any, coding: TargetCoding, counts: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """The weights that `alpha` asks for, or `class_weight`, whose errors are under its own name."""
+    if class_weight is None:
+        return coding.alpha(alpha, counts)
+    try:
+        return coding.alpha(class_weight, counts)
+    except ValueError as error:
+        raise ValueError(str(error).replace("alpha ", "class_weight ", 1)) from error
 
 
 def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
