@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow coverage dist lint format check data bench clean
+.PHONY: help demo test test-slow test-kills coverage dist lint format check docs data bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,13 +36,16 @@ demo: $(READY) ## Train, compare and plot on real imbalanced data
 	$(BIN)/python examples/demo.py
 
 test: $(READY) ## Run the tests and doctests but the slow ones
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not kills" $(PYTEST_ARGS)
 
 coverage: $(READY) ## Run all tests and show which lines they reach
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term $(PYTEST_ARGS)
 
 test-slow: $(READY) ## Run the tests that take more than ten seconds each
 	$(BIN)/python -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
+
+test-kills: $(READY) ## Kill trainings at random moments: they must go on and end the same
+	$(BIN)/python -m pytest -s -m kills $(PYTEST_ARGS)
 
 dist: $(READY) ## Build wheel and sdist, and try them in an empty environment
 	PYTHON=$(PYTHON) .ci/dist
@@ -57,6 +60,16 @@ format: $(READY) ## Rewrite the code in the project's style
 	$(BIN)/ruff format .
 
 check: lint test test-slow ## Lint, then run all tests
+
+# What builds the pages is no part of the tests' environment, and comes when it is asked for.
+DOCS_READY := .venv/docs
+$(DOCS_READY): $(READY)
+	$(PIP) --no-build-isolation --editable '.[docs]'
+	touch $@
+
+docs: $(DOCS_READY) ## Build the documentation, docs/_build/html/index.html; runs the examples
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo 'docs/_build/html/index.html'
 
 # Debian's package is unpacked into .venv, which takes no rights; one in /usr is found as well.
 FASHION := dataset-fashion-mnist
@@ -75,4 +88,5 @@ bench: $(READY) ## Run the benchmarks quickly; BENCH_ARGS= runs them in full
 clean: ## Remove the environment and everything generated
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/auto_examples docs/api/generated docs/api/backreferences
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

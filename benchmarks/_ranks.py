@@ -11,7 +11,7 @@ from scipy import stats
 
 from focalsk.comparison._displays import STYLES
 from focalsk.comparison._methods import family_of
-from focalsk.comparison._statistics import LEVEL, holm
+from focalsk.displays import LEVEL, CriticalDifferenceDisplay, holm
 
 __all__ = ["RankTest", "plot_critical_difference", "rank_over_datasets", "win_tie_loss"]
 
@@ -191,26 +191,10 @@ def plot_critical_difference(test: RankTest, ax: Any = None) -> Any:
     Raises
     ------
     ImportError
-        Without scikit-posthocs.
+        Without matplotlib.
     """
-    try:
-        from scikit_posthocs import critical_difference_diagram
-    except ImportError:
-        raise ImportError(
-            "The diagram needs scikit-posthocs: pip install 'focalsk[benchmarks]'"
-        ) from None
-    if ax is None:
-        from matplotlib import pyplot
-
-        size = (8, 1 + 0.15 * len(test.mean_ranks))
-        ax = pyplot.subplots(figsize=size, layout="constrained")[1]
-    families = {name: STYLES[family_of(name)][0] for name in test.mean_ranks.index}
-    critical_difference_diagram(
-        test.mean_ranks,
-        test.p_values,
-        ax=ax,
-        color_palette=families,
-        label_fmt_left="{label} ({rank:.1f}) ",
-        label_fmt_right=" ({rank:.1f}) {label}",
+    display = CriticalDifferenceDisplay(
+        mean_ranks=test.mean_ranks, critical_difference=test.critical_difference
     )
-    return ax
+    colors = {name: STYLES[family_of(name)][0] for name in test.mean_ranks.index}
+    return display.plot(ax, colors=colors).ax_

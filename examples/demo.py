@@ -61,7 +61,7 @@ def main() -> None:
     share = y.mean()
     print(f"The share of poor wines as everyone's probability: AP {share:.3f}, ", end="")
     print(f"Brier {share * (1 - share):.3f}, balanced accuracy 0.500.")
-    draw(title, comparison).savefig(PICTURE, dpi=120)
+    draw(title, comparison).savefig(PICTURE, dpi=140)
     print(f"Picture: {PICTURE.resolve()}")
 
 
@@ -77,7 +77,7 @@ def load_wine() -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw(title: str, comparison: Comparison) -> Figure:
-    figure = Figure(figsize=(10.5, 5.6), layout="constrained")
+    figure = Figure(figsize=(9.4, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     figure.suptitle(title, fontsize="medium")
     comparison.plot("trade-off", left)

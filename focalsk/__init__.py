@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         PriorCorrectedClassifier,
         compute_alpha,
     )
+    from focalsk.export import to_onnx
     from focalsk.losses import (
         FocalLoss,
         SigmoidFocalLoss,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         sigmoid_focal_posterior,
     )
     from focalsk.nets import FocalNet
+    from focalsk.persistence import load_model, save_model
     from focalsk.search import FocalGridSearchCV, FocalRandomizedSearchCV
 
 __version__ = "0.2.0"
@@ -36,8 +38,11 @@ __all__ = [
     "compute_alpha",
     "focal_loss",
     "focal_posterior",
+    "load_model",
+    "save_model",
     "sigmoid_focal_loss",
     "sigmoid_focal_posterior",
+    "to_onnx",
 ]
 
 # Loaded when they are asked for: torch takes seconds, and `focalsk --help` shall not wait for it.
@@ -57,7 +62,10 @@ _ROOMS = {
         "PriorCorrectedClassifier",
         "compute_alpha",
     ],
+    "persistence": ["load_model", "save_model"],
     "search": ["FocalGridSearchCV", "FocalRandomizedSearchCV"],
+    "export": ["to_onnx"],
+    "displays": [],
     "tables": [],
     "comparison": [],
 }

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_FORMAT = "focalsk model 2"
+_PICKLE = "focalsk model 2"  # what was written before there were files without code
 _EPILOG = """\
 data can be a text file (CSV of any dialect, in UTF-8, UTF-16 or older encodings, packed with gzip
 or Zstandard or not), a Parquet or an Excel file, or the name of a data set: breast_cancer, digits,
 iris, wine, or one of imbalanced-learn's fetch_datasets. What a table leaves open is asked, not
 guessed: then say --decimal, --thousands, --date-format, --missing or --types.
 
-A model file is a pickle: predict with none that you do not trust."""
+A model file holds no code, and a checksum. Older ones are pickles, which run any code that is in
+them: predict refuses them unless told --allow-pickle."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -145,7 +146,7 @@ def _add_fit(commands: Any) -> None:
     parser = _command(commands, _fit, "train one method on all rows and save it")
     _add_data(parser)
     add = parser.add_argument
-    add("-o", "--output", required=True, metavar="MODEL", help="file to write: model.joblib")
+    add("-o", "--output", required=True, metavar="MODEL", help="file to write: model.skops")
     add(
         "--method",
         default="focal-alpha",
@@ -161,6 +162,11 @@ def _add_predict(commands: Any) -> None:
     add("data", help="file with the columns that the model was trained on, and maybe more")
     add("-o", "--output", required=True, metavar="FILE", help="CSV file (or .parquet) to write")
     add_reading(parser)
+    add(
+        "--allow-pickle",
+        action="store_true",
+        help="load a model that is a pickle, and run whatever code is in it",
+    )
 
 
 # Commands ---------------------------------------------------------------------------------------
@@ -199,12 +205,13 @@ def _compare(args: argparse.Namespace) -> None:
 
 def _fit(args: argparse.Namespace) -> None:
     _check_writable(args.output)
+    if find_spec("skops") is None:
+        raise ImportError("Model files need skops: pip install skops")
     X, y, columns, facts = _read(args)
-    import joblib
     import numpy as np
 
-    import focalsk
     from focalsk.comparison import METHODS, make_context, make_methods
+    from focalsk.persistence import write_model
 
     if args.method not in METHODS:
         raise ValueError(f"No method {args.method!r}. There are: {', '.join(METHODS)}.")
@@ -231,16 +238,14 @@ def _fit(args: argparse.Namespace) -> None:
     if scores is not None and np.isnan(scores).all():
         raise ValueError(f"{args.scoring} cannot be computed in any fold: nothing was chosen.")
     model = {
-        "format": _FORMAT,
         "estimator": estimator,
         "method": args.method,
         "columns": columns,
         "reading": reading_of(args),
         "target": args.target,
         "classes": classes,
-        "versions": {"focalsk": focalsk.__version__, **_versions()},
     }
-    write_whole(args.output, lambda file: joblib.dump(model, file, compress=("zlib", 3)))
+    write_model(model, args.output)
     found = getattr(estimator, "best_params_", {})
     searched = ", ".join(f"{name.split('__')[-1]}={value}" for name, value in found.items())
     print(f"{args.method}{f' ({searched})' if searched else ''}: ", end="")
@@ -258,7 +263,7 @@ def _inner_folds(classes: np.ndarray, counts: np.ndarray, n: int, quiet: bool) -
 
 
 def _predict(args: argparse.Namespace) -> None:
-    model = _load(args.model)
+    model = _load(args.model, args.allow_pickle)
     _check_writable(args.output)
     import numpy as np
 
@@ -348,34 +353,40 @@ def _check_writable(path: str) -> None:
         os.unlink(path)
 
 
-def _load(path: str) -> dict[str, Any]:
-    import joblib
-
+def _load(path: str, allow_pickle: bool) -> dict[str, Any]:
     if not os.path.isfile(path):
         raise FileNotFoundError(f"No such file: {path}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other versions: said below, in one line
-            model = joblib.load(path)
-    except Exception:  # a pickle of anything may raise anything
-        model = None
-    if not isinstance(model, dict) or model.get("format") != _FORMAT:
-        raise ValueError(f"{path} is no model of focalsk fit, or needs other versions.")
-    here = _versions()
-    other = [
-        f"{name} {model['versions'][name]}"
-        for name in here
-        if here[name] != model["versions"][name]
-    ]
+    from focalsk.persistence import is_model, other_versions, read_model
+
+    if is_model(path):
+        model = read_model(path)
+    elif allow_pickle:
+        model = _unpickle(path)
+    else:
+        raise ValueError(
+            f"{path} is no model of focalsk fit. If it is an older one, a pickle, of somebody whom "
+            "you trust to run code here, say --allow-pickle."
+        )
+    if not {"columns", "reading"} <= model.keys():
+        raise ValueError(f"{path} holds no columns: it is of save_model, not of focalsk fit.")
+    other = other_versions(model["versions"])
     if other:
         _note(f"{path} was trained with {', '.join(other)}")
     return model
 
 
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
+def _unpickle(path: str) -> dict[str, Any]:
+    import joblib
 
-    return {name: version(name) for name in ("scikit-learn", "torch", "imbalanced-learn")}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other versions: said in one line
+            model = joblib.load(path)
+    except Exception:  # a pickle of anything may raise anything
+        model = None
+    if not isinstance(model, dict) or model.get("format") != _PICKLE:
+        raise ValueError(f"{path} is no model of focalsk fit, or needs other versions.")
+    return model
 
 
 def _write(frame: pd.DataFrame, path: str, delimiter: str) -> None:

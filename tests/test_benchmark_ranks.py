@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
-from focalsk.comparison._statistics import holm
+from focalsk.displays._statistics import holm
 
 # AUC of C4.5 without and with tuned parameters: table 6 of Demšar (2006), who ranks the one but
 # last data set by digits that the table does not show.
@@ -142,7 +142,7 @@ def test_unknown_reference_is_refused(ranks):
 
 def test_diagram_names_the_methods_with_their_ranks(ranks):
     test = ranks.rank_over_datasets(SCORES)
-    pytest.importorskip("scikit_posthocs")
+    pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
 
     ax = Figure(figsize=(8, 2)).subplots()
@@ -153,8 +153,8 @@ def test_diagram_names_the_methods_with_their_ranks(ranks):
         assert f"({rank:.1f})" in texts
 
 
-def test_without_scikit_posthocs_the_error_says_what_to_install(ranks, monkeypatch):
+def test_without_matplotlib_the_error_says_what_to_install(ranks, monkeypatch):
     test = ranks.rank_over_datasets(SCORES)
-    monkeypatch.setitem(sys.modules, "scikit_posthocs", None)
-    with pytest.raises(ImportError, match=r"pip install 'focalsk\[benchmarks\]'"):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'focalsk\[plot\]'"):
         ranks.plot_critical_difference(test)

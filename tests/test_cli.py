@@ -1,5 +1,7 @@
 """The command line: a table in, answers out, and one clear line for what is wrong."""
 
+import io
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 from sklearn.base import clone
 
 import focalsk.comparison
+from focalsk import load_model, save_model
 from focalsk.cli import main
+from focalsk.persistence import read_model
 from focalsk.tables import read_table
 
 QUICKLY = ["--folds", "2", "--epochs", "2", "--jobs", "1"]
@@ -42,7 +46,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(data):
-    path = data.with_name("model.joblib")
+    path = data.with_name("model.skops")
     arguments = ["fit", data, "--target", "default", "--method", "smote", "--epochs", "2"]
     assert run(*arguments, "-o", path) == 0
     return path
@@ -215,7 +219,7 @@ def test_predictions_are_those_of_the_model_beside_the_rows_as_they_were(
 def test_model_is_the_method_fitted_to_all_rows(data, model):
     with pytest.warns(UserWarning, match="left out: 1"):
         X, y = read_table(data, "default")
-    saved = joblib.load(model)
+    saved = read_model(model)
     assert saved["classes"].tolist() == ["no", "yes"]
     assert saved["target"] == "default"
     assert saved["columns"].dropped == {"nr": "row numbers", "unit": "constant"}
@@ -255,16 +259,45 @@ def test_what_cannot_be_predicted_gets_one_line(data, model, tmp_path, capsys):
     assert "is no model" in refused(capsys, "predict", data, data, "-o", output)
     joblib.dump({"some": "thing"}, other)
     assert "is no model" in refused(capsys, "predict", other, data, "-o", output)
+    told = ["predict", "--allow-pickle", other, data, "-o", output]
+    assert "is no model of focalsk fit, or needs other versions" in refused(capsys, *told)
+    save_model(focalsk.FocalNetClassifier(), other)
+    assert "of save_model, not" in refused(capsys, "predict", other, data, "-o", output)
     assert "No such file" in refused(capsys, "predict", tmp_path / "no", data, "-o", output)
     assert not output.exists()
 
 
 def test_model_of_other_versions_is_remarked(data, model, tmp_path, capsys):
-    saved = joblib.load(model)
+    saved, old, scored = read_model(model), tmp_path / "old.joblib", tmp_path / "scored.csv"
     saved["versions"]["scikit-learn"] = "0.1"
-    joblib.dump(saved, tmp_path / "old.joblib")
-    assert run("predict", tmp_path / "old.joblib", data, "-o", tmp_path / "scored.csv") == 0
+    joblib.dump({"format": "focalsk model 2", **saved}, old)  # as they were once written
+    assert run("predict", old, data, "-o", scored, "--allow-pickle") == 0
     assert "was trained with scikit-learn 0.1" in capsys.readouterr().err
+    assert run("predict", model, data, "-o", tmp_path / "again.csv") == 0
+    assert scored.read_bytes() == (tmp_path / "again.csv").read_bytes()
+
+
+class Malicious:
+    """What a pickle can do."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_pickle_is_not_executed_unless_told(data, tmp_path, capsys):
+    proof, bad = tmp_path / "executed", tmp_path / "model.skops"
+    command = ["predict", bad, data, "-o", tmp_path / "scored.csv"]
+    for dump in (joblib.dump, lambda value, path: path.write_bytes(pickle.dumps(value))):
+        dump({"format": "focalsk model 2", "estimator": Malicious(proof)}, bad)
+        assert "--allow-pickle" in refused(capsys, *command)
+        with pytest.raises(ValueError, match="is no model"):
+            load_model(bad)
+        assert not proof.exists()
+    refused(capsys, *command, "--allow-pickle")
+    assert proof.exists()
 
 
 def test_unknown_method_and_unwritable_model_are_refused_before_the_work(data, tmp_path, capsys):
@@ -370,12 +403,12 @@ def test_class_of_two_rows_is_searched_in_two_folds_and_of_one_is_refused(tmp_pa
     rng = np.random.default_rng(0)
     kind = ["common"] * 60 + ["rare"] * 20 + ["odd"] * 2
     frame = pd.DataFrame({"a": rng.normal(size=82), "b": rng.normal(size=82), "kind": kind})
-    path, model = tmp_path / "data.csv", tmp_path / "model.joblib"
+    path, model = tmp_path / "data.csv", tmp_path / "model.skops"
     frame.to_csv(path, index=False)
     command = ["fit", path, "--target", "kind", "--epochs", "1", "-o", model]
     assert run(*command) == 0
     assert "class odd has 2 rows only" in capsys.readouterr().err
-    assert np.isfinite(joblib.load(model)["estimator"].cv_results_["mean_test_score"]).all()
+    assert np.isfinite(load_model(model).cv_results_["mean_test_score"]).all()
     frame.iloc[:-1].to_csv(path, index=False)
     assert "Class odd has one row only" in refused(capsys, *command)
 
@@ -394,7 +427,7 @@ def test_copy_of_three_classes_is_left_out_where_one_is_compared_with_the_rest(t
 
 
 def test_old_files_stay_whole_where_writing_fails(data, model, tmp_path, capsys, monkeypatch):
-    old, scored = tmp_path / "model.joblib", tmp_path / "scored.csv"
+    old, scored = tmp_path / "model.skops", tmp_path / "scored.csv"
     old.write_bytes(model.read_bytes())
     scored.write_text("what was there\n")
 
@@ -402,7 +435,7 @@ def test_old_files_stay_whole_where_writing_fails(data, model, tmp_path, capsys,
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(joblib, "dump", full)
+    monkeypatch.setattr("os.fsync", lambda number: full(None, io.BytesIO()))
     fit = ["fit", data, "--target", "default", "--method", "smote", "--epochs", "2", "-o", old]
     assert run(*fit) == 2
     assert f"error: No space left on device: {old}" in capsys.readouterr().err
@@ -411,7 +444,7 @@ def test_old_files_stay_whole_where_writing_fails(data, model, tmp_path, capsys,
     assert run("predict", model, data, "-o", scored) == 2
     assert f"No space left on device: {scored}" in capsys.readouterr().err
     assert scored.read_text() == "what was there\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.joblib", "scored.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.skops", "scored.csv"]
 
 
 def test_predictions_may_take_the_place_of_the_rows(data, model, tmp_path):

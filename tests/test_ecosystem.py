@@ -1,5 +1,6 @@
 """The classifier among the tools that a scikit-learn user has."""
 
+import copy
 import io
 import pickle
 
@@ -10,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
+import skops.io
 import torch
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
@@ -214,10 +216,19 @@ def by_joblib(model):
     return joblib.load(file)
 
 
+def by_skops(model):
+    data = skops.io.dumps(model)
+    types = skops.io.get_untrusted_types(data=data)
+    assert {name.split(".")[0] for name in types} == {"focalsk"}
+    return skops.io.loads(data, trusted=types)
+
+
 SAVERS = {
     "pickle": lambda model: pickle.loads(pickle.dumps(model)),
     "joblib": by_joblib,
     "cloudpickle": lambda model: pickle.loads(cloudpickle.dumps(model)),
+    "deepcopy": copy.deepcopy,
+    "skops": by_skops,
 }
 # What can be trained on, and how.
 CONTINUE = {

@@ -167,3 +167,22 @@ def plot_beyond_memory(names):
     assert names["in_pieces"].n_iter_ == names["EPOCHS"] * 6
     assert names["in_pieces"].class_count_.sum() == 1078 * names["EPOCHS"]
     np.testing.assert_allclose(names["scaler"].mean_, names["X"].mean())
+
+
+@claim
+def plot_displays(names):
+    # Class weights decide, gamma does not: a whole row of the grid is worse.
+    grid = names["grid"]
+    assert grid.scores[0].max() < grid.scores[1:].min()
+    assert (grid.p_values[1:] < 0.05).sum() == 0
+    assert names["epochs"].best
+    reliability = names["reliability"]
+    before, after = (
+        dict(curves)["class weights"] for curves in (reliability.before, reliability.curves)
+    )
+    gap = [np.abs(np.subtract(*curve)).max() for curve in (before, after)]
+    assert gap[1] < gap[0] / 2
+    error = names["trade_off"].calibration_error
+    assert error["undersampling"] > 5 * max(
+        e for name, e in error.items() if name != "undersampling"
+    )

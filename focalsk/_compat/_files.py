@@ -48,6 +48,18 @@ def _write_beside(target: Path, write: Callable[[BinaryIO], object]) -> None:
         if target.exists():
             shutil.copymode(target, part)
         os.replace(part, target)
+        _sync_folder(target.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name on the disk too, where folders can be opened."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve
 
 from focalsk.comparison._methods import family_of
 from focalsk.comparison._metrics import METRICS
-from focalsk.comparison._statistics import LEVEL
+from focalsk.displays import (
+    LEVEL,
+    ReliabilityDisplay,
+    TradeOffDisplay,
+    as_text,
+    legend_below,
+    new_axes,
+    plain_log_axis,
+    reliability_curve,
+)
 
 if TYPE_CHECKING:
     from focalsk.comparison._results import Comparison
@@ -37,8 +44,7 @@ def draw(comparison: Comparison, kind: str = "ranking", ax: Any = None) -> Any:
     if kind not in PLOTS:
         known = ", ".join(map(repr, PLOTS))
         raise ValueError(f"kind must be among {known}. Got {kind!r} instead.")
-    if ax is None:
-        ax = _new_axes(figure_size(comparison, kind))
+    ax = new_axes(ax, figure_size(comparison, kind))
     PLOTS[kind](comparison, ax)
     return ax
 
@@ -66,18 +72,6 @@ def representatives(comparison: Comparison) -> list[str]:
     order = comparison.summary()["mean"].dropna().index
     first = {family_of(method): method for method in reversed(order)}
     return [method for method in order if method in first.values() or method == YARDSTICK]
-
-
-def as_text(name: object) -> str:
-    """A name as matplotlib shows it: no mathematics between dollars, no hidden legend entries.
-
-    Parameters
-    ----------
-    name : object
-        Of a class or a method.
-    """
-    text = str(name).replace("$", r"\$")
-    return f"\u200b{text}" if text.startswith("_") else text
 
 
 def relative_cost(y_true: ArrayLike, proba: ArrayLike, ratios: ArrayLike) -> NDArray[np.floating]:
@@ -148,24 +142,16 @@ def plot_trade_off(comparison: Comparison, ax: Any) -> None:
     measured = comparison.results_["metric"].unique()
     means = pd.DataFrame({name: comparison.summary(name)["mean"] for name in measured})
     means = means.loc[comparison.summary()["mean"].dropna().index]
-    error = means["ece"].clip(lower=1e-3)
     tuned = means.get("balanced_accuracy_tuned")
-    for method, x in error.items():
-        color, marker = STYLES[family_of(method)]
-        y = means.loc[method, "balanced_accuracy"]
-        ax.plot(x, y, marker, color=color, markersize=6)
-        if tuned is not None:
-            ax.plot([x, x], [y, tuned[method]], color=color, alpha=0.35, linewidth=1)
-            ax.plot(x, tuned[method], marker, color=color, markerfacecolor="white", markersize=4)
-    _log_axis(ax)
-    ax.margins(0.14, 0.1)
-    ax.set_xlabel("ECE of predict_proba (left is better)")
-    ax.set_ylabel("balanced accuracy of decisions")
-    points = np.column_stack([error, means["balanced_accuracy"]])
-    others = points[:0] if tuned is None else np.column_stack([error, tuned])
+    display = TradeOffDisplay(
+        calibration_error=means["ece"].to_dict(),
+        balanced_accuracy=means["balanced_accuracy"].to_dict(),
+        tuned=None if tuned is None else tuned.to_dict(),
+    )
+    display.plot(ax, styles={method: STYLES[family_of(method)] for method in means.index})
     title = None if tuned is None else "filled: predict; hollow: tuned threshold"
     _legend_of_families(ax, means.index, title)
-    _write_names(ax, [as_text(name) for name in means.index], points, others)
+    display.write_names()
 
 
 def plot_precision_recall(comparison: Comparison, ax: Any) -> None:
@@ -178,20 +164,28 @@ def plot_precision_recall(comparison: Comparison, ax: Any) -> None:
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
     ax.set_xlabel(f"recall of class {as_text(comparison.positive_class_)}")
     ax.set_ylabel("precision")
-    _legend_below(ax)
+    legend_below(ax)
 
 
 def plot_calibration(comparison: Comparison, ax: Any) -> None:
-    """Observed against predicted frequency in tenths of the test samples."""
-    ax.plot([0, 1], [0, 1], color="0.6", linestyle=":", linewidth=1, label="calibrated")
-    for method, style, truth, proba in _curves(comparison):
-        observed, said = calibration_curve(truth, proba, n_bins=10, strategy="quantile")
-        marker = STYLES[family_of(method)][1]
-        ax.plot(said, observed, marker=marker, markersize=4, label=as_text(method), **style)
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    ax.set_xlabel(f"predicted probability of class {as_text(comparison.positive_class_)}")
-    ax.set_ylabel("observed share")
-    _legend_below(ax)
+    """Observed share against predicted probability of the best methods, over all test folds."""
+    curves = {method: (style, truth, proba) for method, style, truth, proba in _curves(comparison)}
+    truth = np.mean(comparison.y_ == comparison.positive_class_)
+    rare = truth < 0.2
+    display = ReliabilityDisplay(
+        curves={
+            method: reliability_curve(truth, proba, 10, "positives" if rare else "quantile")
+            for method, (_, truth, proba) in curves.items()
+        },
+        share=float(truth),
+        scale="logit" if rare else "linear",
+        pos_label=comparison.positive_class_,
+    )
+    styles = {
+        method: {"marker": STYLES[family_of(method)][1], **style}
+        for method, (style, _, _) in curves.items()
+    }
+    display.plot(ax, styles=styles)
 
 
 def plot_cost(comparison: Comparison, ax: Any) -> None:
@@ -207,12 +201,12 @@ def plot_cost(comparison: Comparison, ax: Any) -> None:
     for method, style, truth, proba in _curves(comparison):
         ax.plot(ratios, relative_cost(truth, proba, ratios), label=as_text(method), **style)
     ax.axhline(1, color="0.6", linestyle=":", linewidth=1, label="always or never an alarm")
-    _log_axis(ax)
+    plain_log_axis(ax)
     ax.set(xlim=(ratios[0], ratios[-1]), ylim=(0, 2))
     missed = as_text(comparison.positive_class_)
     ax.set_xlabel(f"cost of a missed {missed} / cost of a false alarm")
     ax.set_ylabel("cost, relative to not looking")
-    _legend_below(ax)
+    legend_below(ax)
 
 
 #: The pictures by name.
@@ -223,14 +217,6 @@ PLOTS = {
     "calibration": plot_calibration,
     "cost": plot_cost,
 }
-
-
-def _new_axes(size: tuple[float, float]) -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError("Pictures need matplotlib: pip install 'focalsk[plot]'") from None
-    return pyplot.subplots(figsize=size, layout="constrained")[1]
 
 
 def _curves(comparison: Comparison) -> Any:
@@ -249,70 +235,9 @@ def _curves(comparison: Comparison) -> Any:
         yield method, style, truth, np.clip(proba, 0, 1)
 
 
-def _log_axis(ax: Any) -> None:
-    """Logarithmic x, with ticks that are plain numbers."""
-    ax.set_xscale("log")
-    ax.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter("")
-
-
-def _legend_below(ax: Any, title: str | None = None) -> None:
-    """A legend under the axes, where it covers nothing."""
-    legend = ax.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        borderaxespad=4,  # in heights of the font: below the axis' label, however high the axes
-        ncols=2,
-        fontsize="small",
-        frameon=False,
-        title=title,
-    )
-    legend.get_title().set_fontsize("small")
-
-
 def _legend_of_families(ax: Any, methods: Any, title: str | None) -> None:
     families = {family_of(method) for method in methods}
     for family, (color, marker) in STYLES.items():
         if family in families:
             ax.plot([], [], marker, color=color, label=family)
-    _legend_below(ax, title)
-
-
-def _write_names(ax: Any, names: Any, points: NDArray[Any], others: NDArray[Any]) -> None:
-    """Write the name of each point beside it, at the nearest place that is free."""
-    from matplotlib.text import Text
-
-    ax.figure.figure.draw_without_rendering()  # lays the axes out, so that texts have their places
-    markers = ax.transData.transform(np.concatenate([points, others]))
-    taken: list[Any] = []
-    for name, point in zip(names, points, strict=True):
-        for distance, side, level in product([0, 8, 18, 30, 44, 60, 80], [1, -1], [1, -1]):
-            label = ax.annotate(
-                name,
-                point,
-                (7 * side, distance * level),
-                textcoords="offset points",
-                fontsize="x-small",
-                ha="left" if side > 0 else "right",
-                va="center",
-                bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5},
-                arrowprops={
-                    "arrowstyle": "-",
-                    "color": "0.7",
-                    "lw": 0.7,
-                    "shrinkA": 0,
-                    "shrinkB": 3,
-                },
-            )
-            label.get_window_extent()  # moves the text to its place
-            box = Text.get_window_extent(label)  # of the text without its line
-            inside = ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1
-            inside = inside and ax.bbox.y0 < box.y0 and box.y1 < ax.bbox.y1
-            covers = box.count_overlaps(taken) or box.padded(4).count_contains(markers)
-            if inside and not covers:
-                taken.append(box)
-                break
-            label.remove()
-        else:  # no free place: rather crowded than nameless
-            ax.annotate(name, point, (6, 4), textcoords="offset points", fontsize="x-small")
+    legend_below(ax, title)

@@ -20,7 +20,9 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-__all__ = ["METRICS", "Metric", "expected_calibration_error", "scorer_for"]
+from focalsk.displays import expected_calibration_error
+
+__all__ = ["METRICS", "Metric", "scorer_for"]
 
 
 @dataclass(frozen=True)
@@ -47,64 +49,6 @@ class Metric:
     scorer: Any
     greater_is_better: bool = True
     tuned: bool = False
-
-
-def expected_calibration_error(
-    y_true: ArrayLike, proba: ArrayLike, n_bins: int = 15, classes: ArrayLike | None = None
-) -> float:
-    """Mean gap between confidence and frequency, over equal-width bins of the confidence.
-
-    With two classes, the confidence is the probability of the second and the frequency its share of
-    the bin, so that the error is about the reliability curve of the rare class. With more classes,
-    the confidence is the greatest probability and the frequency that of its class being right [1]_.
-    Bins are closed on the right, and weigh as much as they have samples.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_samples,)
-        True classes.
-    proba : array-like of shape (n_samples,) or (n_samples, n_classes)
-        Probabilities of the classes, or of the second of two.
-    n_bins : int, default=15
-        Number of bins between 0 and 1.
-    classes : array-like of shape (n_classes,), default=None
-        Classes of the columns of `proba`; None for the sorted classes of `y_true`.
-
-    Returns
-    -------
-    float
-        In [0, 1]; 0 is perfect calibration.
-
-    References
-    ----------
-    .. [1] Guo, C., Pleiss, G., Sun, Y. and Weinberger, K. Q. (2017). "On calibration of modern
-       neural networks". ICML 2017.
-
-    Examples
-    --------
-    Four samples of confidence 0.3, of which one is positive: the gap is 0.05.
-
-    >>> from focalsk.comparison import expected_calibration_error
-    >>> round(expected_calibration_error([0, 0, 0, 1], [0.3, 0.3, 0.3, 0.3]), 6)
-    0.05
-    """
-    y_true, proba = np.asarray(y_true), np.asarray(proba, dtype=np.float64)
-    classes = np.unique(y_true) if classes is None else np.asarray(classes)
-    if proba.ndim == 1:
-        proba = np.column_stack([1 - proba, proba])
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1. Got {n_bins!r} instead.")
-    if proba.shape != (len(y_true), len(classes)):
-        raise ValueError(
-            f"proba must have a row for each of the {len(y_true)} samples and a column for each of "
-            f"the {len(classes)} classes. Got the shape {proba.shape} instead."
-        )
-    top = np.ones(len(proba), dtype=int) if len(classes) == 2 else proba.argmax(axis=1)
-    confidence = np.take_along_axis(proba, top[:, None], axis=1)[:, 0]
-    edges = np.linspace(0, 1, n_bins + 1)
-    bins = np.digitize(confidence, edges[1:-1], right=True)
-    gaps = np.bincount(bins, weights=(classes[top] == y_true) - confidence)
-    return float(np.abs(gaps).sum() / len(proba))
 
 
 def _one_against_rest(score: Callable[..., float], y: Any, proba: Any, classes: Any) -> float:

@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import platform
+import warnings
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from importlib.resources import files
@@ -20,14 +21,15 @@ from focalsk._compat._files import write_whole
 from focalsk.comparison._displays import PLOTS, STYLES, draw, figure_size
 from focalsk.comparison._methods import family_of
 from focalsk.comparison._metrics import METRICS, scorer_for
-from focalsk.comparison._statistics import LEVEL
 from focalsk.comparison._words import metric_name, say_failures, verdict
+from focalsk.displays import LEVEL, shortened, visible
 
 if TYPE_CHECKING:
     from focalsk.comparison._results import Comparison
 
 __all__ = ["format_table", "write_html"]
 
+_NAME_LENGTH = 100  # characters of a name that a cell has room for
 _ARROWS = {True: "↑", False: "↓"}
 _TABLE = ["average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "brier", "ece"]
 _CAPTIONS = {
@@ -91,10 +93,14 @@ def write_html(
 ) -> None:
     """Write the page that ``Comparison.to_html`` describes."""
     from jinja2 import Environment  # torch brings it
+    from markupsafe import Markup, escape
 
     template = files("focalsk.comparison").joinpath("report.html").read_text(encoding="utf-8")
     classes, counts = np.unique(comparison.y_, return_counts=True)
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
+    environment = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    page = environment.from_string(template)
     kinds = [kind for kind in PLOTS if kind != "cost" or len(classes) == 2]
     text = page.render(
         title=title,
@@ -103,14 +109,23 @@ def write_html(
         facts=_facts(comparison),
         columns=[] if comparison.columns_ is None else comparison.columns_.lines(most=1000),
         averaged_over=_folds(comparison),
-        counts=[(name, n, n / counts.sum()) for name, n in zip(classes, counts, strict=True)],
+        counts=[
+            (shortened(str(name), _NAME_LENGTH), n, n / counts.sum())
+            for name, n in zip(classes, counts, strict=True)
+        ],
         table=_table(comparison),
-        figures=[(kind, _picture(comparison, kind), _CAPTIONS[kind]) for kind in kinds],
-        estimator=_estimator_code(comparison),
+        figures=[(kind, Markup(_picture(comparison, kind)), _CAPTIONS[kind]) for kind in kinds],
+        estimator=escape(visible(_estimator_code(comparison))),
         failures=_grouped_failures(comparison),
         n_classes=len(classes),
     )
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def _shown(value: Any) -> Any:
+    """What is given, before it is escaped; Markup is ours, or is to be copied as it is."""
+    is_text = isinstance(value, str) and not hasattr(value, "__html__")
+    return shortened(value) if is_text else value
 
 
 def _facts(comparison: Comparison) -> dict[str, str]:
@@ -140,7 +155,7 @@ def _table(comparison: Comparison) -> dict[str, Any]:
         family = family_of(method)
         rows.append(
             {
-                "method": method,
+                "method": shortened(str(method), _NAME_LENGTH),
                 "family": family,
                 "color": STYLES[family][0],
                 "cells": cells,
@@ -179,7 +194,9 @@ def _picture(comparison: Comparison, kind: str) -> str:
         raise ImportError("Reports need matplotlib: pip install 'focalsk[plot]'") from None
     file = io.BytesIO()
     # Text stays text, in a font of the reader's; and the same comparison gives the same file.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "focalsk"}):
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "focalsk"}
+    with rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure = Figure(figsize=figure_size(comparison, kind), layout="constrained")
         draw(comparison, kind, figure.subplots())
         figure.savefig(file, format="svg", metadata={"Date": None})
@@ -197,4 +214,7 @@ def _estimator_code(comparison: Comparison) -> str:
 
 def _grouped_failures(comparison: Comparison) -> list[dict[str, Any]]:
     groups = comparison.failures_.groupby(["method", "error"], sort=False).size()
-    return [{"method": method, "error": error, "folds": n} for (method, error), n in groups.items()]
+    return [
+        {"method": shortened(str(method), _NAME_LENGTH), "error": error, "folds": n}
+        for (method, error), n in groups.items()
+    ]

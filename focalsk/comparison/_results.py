@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from focalsk.comparison._folds import Failure, FoldPrediction
 from focalsk.comparison._metrics import METRICS
-from focalsk.comparison._statistics import corrected_interval, corrected_ttest, holm
+from focalsk.displays import corrected_interval, corrected_ttest, holm
 from focalsk.tables import Columns
 
 __all__ = ["Comparison"]
@@ -158,7 +158,7 @@ class Comparison:
             One row for each other method, in the order of `estimators_`: ``difference``, the mean
             of its scores minus those of the reference; ``low`` and ``high``, its corrected 95 %
             interval; ``p_value`` of the corrected paired test, not adjusted: of many, use
-            :func:`~focalsk.comparison._statistics.holm`. NaN where either failed on a fold.
+            :func:`~focalsk.displays._statistics.holm`. NaN where either failed on a fold.
 
         Examples
         --------

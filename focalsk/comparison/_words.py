@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from focalsk.comparison._methods import family_of
-from focalsk.comparison._metrics import METRICS, expected_calibration_error
-from focalsk.comparison._statistics import LEVEL, holm
+from focalsk.comparison._metrics import METRICS
+from focalsk.displays import LEVEL, expected_calibration_error, holm
 from focalsk.tables import some
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ What is in the room, from the bottom up:
 - ``_validation``: what `fit` and `predict` are given, checked and coded.
 - ``_monitor``: what early stopping asks of a scorer.
 - ``_building``: from parameters to a net, and on with other parameters.
+- ``_resuming``: what a training depends on, to find its checkpoint by.
 - ``_outcome``: what a training has come to, undone where it failed.
 - ``_classifier``: FocalNetClassifier.
 - ``_stack``: many candidate nets as one net, and back.
@@ -22,6 +23,7 @@ It may import `_compat`, `losses`, `nets` and `tables`.
 from focalsk.estimators._building import make_seed as make_seed
 from focalsk.estimators._class_weight import compute_alpha
 from focalsk.estimators._classifier import FocalNetClassifier
+from focalsk.estimators._decisions import METRICS
 from focalsk.estimators._ensemble import FocalEnsembleClassifier
 from focalsk.estimators._grouping import fingerprint as fingerprint
 from focalsk.estimators._grouping import group_tasks as group_tasks
@@ -39,6 +41,8 @@ from focalsk.estimators._target_coding import TargetCoding as TargetCoding
 from focalsk.estimators._validation import check_no_missing as check_no_missing
 from focalsk.estimators._validation import check_X as check_X
 from focalsk.estimators._validation import plain as plain
+
+DECISION_METRICS = METRICS  # what decisions can be tuned for
 
 __all__ = [
     "FocalEnsembleClassifier",

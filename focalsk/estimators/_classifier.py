@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -36,6 +37,8 @@ from focalsk.estimators._outcome import (
     unchanged_on_failure,
     warn_if_idle,
 )
+from focalsk.estimators._resuming import fit_key
+from focalsk.estimators._state import from_plain, plain_attributes
 from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import (
     check_class_names,
@@ -45,7 +48,7 @@ from focalsk.estimators._validation import (
     read_samples,
     weigh,
 )
-from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, FocalNet, seeded
+from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, EpochKeeper, FocalNet, seeded
 
 __all__ = ["FocalNetClassifier"]
 
@@ -130,6 +133,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         score the held-out samples is refused.
     dropout : float, default=0.0
         Probability of zeroing a hidden unit while training, in [0, 1).
+    checkpoint : path-like, default=None
+        Folder where `fit` keeps its last epochs every few seconds. If it is killed, the same `fit`
+        goes on from there and ends with the same network, bit for bit on a CPU; it needs an
+        integer `random_state`. Files there are named by a hash of data, parameters and versions;
+        they stay until you delete them. No callbacks may be set, and a `warm_start` that goes on is
+        not kept.
     callbacks : list of skorch callbacks, default=None
         Instances, or pairs (name, instance). They are cloned; what cannot be, is used as it is.
     warm_start : bool, default=False
@@ -152,7 +161,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         Sorted classes, or the numbers of the labels.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if `X` had any.
     alpha_ : ndarray of shape (n_classes,) or (2, n_labels), or None
         Class weights; for labels, where they are absent and where present.
@@ -226,6 +235,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="left")],
         "monitor": [StrOptions({"loss", *get_scorer_names()}), callable],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "checkpoint": [None, str, os.PathLike],
         "callbacks": [None, list],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
@@ -259,6 +269,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         tol: float = 1e-4,
         monitor: str | Callable[..., float] = "loss",
         dropout: float = 0.0,
+        checkpoint: str | os.PathLike[str] | None = None,
         callbacks: list | None = None,
         warm_start: bool = False,
         device: str | torch.device = "auto",
@@ -288,6 +299,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         self.tol = tol
         self.monitor = monitor
         self.dropout = dropout
+        self.checkpoint = checkpoint
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.device = device
@@ -309,6 +321,21 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
 
     def _takes_missing(self) -> bool:
         return False
+
+    # State ----------------------------------------------------------------------------------------
+
+    def __copy__(self) -> FocalNetClassifier:
+        """Another estimator with the same net: what `copy.copy` gives of any object."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Attributes as arrays, numbers and strings, where they are no objects of the user's."""
+        return plain_attributes(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
 
     # Training -----------------------------------------------------------------------------------
 
@@ -343,20 +370,20 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             )
         self._start(coding, samples, coding.count(samples.codes, samples.weight), continuing)
         before = trace(self.net_.module_)
+        key = None if continuing or self.checkpoint is None else fit_key(self, samples)
         if not self.early_stopping:
-            self._train(samples, self.max_epochs)
+            self._train(samples, self.max_epochs, key=key)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
         else:
-            self._train_until_best(coding, samples)
+            self._train_until_best(coding, samples, key)
         warn_if_idle(self, before, continuing, samples.X, stacklevel=5)
 
-    def _train_until_best(self, coding: TargetCoding, samples: Samples) -> None:
+    def _train_until_best(self, coding: TargetCoding, samples: Samples, key: str | None) -> None:
         held_out = coding.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
         valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
-        callbacks = [("best_epoch", stopper)]
-        self._train(samples, self.max_epochs, rows, coding.dataset(valid), callbacks)
+        self._train(samples, self.max_epochs, rows, coding.dataset(valid), stopper, key)
         self.validation_scores_ = [float(score) for score in stopper.scores_]
         self.best_loss_ = min(self.history_[:, "valid_loss"])
 
@@ -447,7 +474,8 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         epochs: int,
         rows: Any = None,
         valid: ArrayDataset | None = None,
-        callbacks: Sequence[tuple[str, Any]] = (),
+        stopper: BestEpoch | None = None,
+        key: str | None = None,
     ) -> None:
         """Train on the samples, or on some `rows` of them, which are not copied."""
         net: Any = self.net_
@@ -455,10 +483,12 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         if rows is not None:
             dataset = Subset(dataset, rows)
         kept = net.callbacks_
-        net.callbacks_ = [*kept, *callbacks]
+        net.callbacks_ = kept if stopper is None else [*kept, ("best_epoch", stopper)]
+        folder = self.checkpoint
+        keeper = None if key is None or folder is None else EpochKeeper(folder, key, stopper)
         try:
             net.notify("on_train_begin", X=samples.X, y=samples.codes)
-            net.fit_loop(dataset, epochs=epochs, valid=valid)
+            net.fit_loop(dataset, epochs=epochs, valid=valid, keeper=keeper)
             net.notify("on_train_end", X=samples.X, y=samples.codes)
         except ValueError as error:  # no best epoch, say, since none was finite
             if is_finite(net.module_):

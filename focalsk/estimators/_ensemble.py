@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -34,6 +35,7 @@ from focalsk.estimators._members import (
 from focalsk.estimators._outcome import divergence
 from focalsk.estimators._posteriors import fit_temperature, posterior_of, with_temperature
 from focalsk.estimators._stack import Fold
+from focalsk.estimators._state import from_plain, plain_attributes, plain_stack, stack_from_plain
 from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._validation import (
     check_table,
@@ -126,6 +128,11 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     n_cosines : int, default=8
         Cosines of each number beside it, see :class:`~focalsk.nets.FocalMLP`; none for sparse or
         very wide data.
+    checkpoint : path-like, default=None
+        Folder where `fit` keeps its last epochs every few seconds. If it is killed, the same `fit`
+        goes on from there and ends with the same ensemble, bit for bit on a CPU; it needs an
+        integer `random_state`. Files there are named by a hash of data, parameters and versions;
+        they stay until you delete them.
     n_jobs : int, default=None
         Processes among which the members are spread.
     device : str or torch.device, default='auto'
@@ -141,7 +148,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         Sorted classes, or the numbers of the labels.
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if `X` had any.
     oob_decision_function_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
         Posterior of each training sample, by the members that held it out; NaN for a sample that
@@ -216,6 +223,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "n_cosines": [Interval(Integral, 0, None, closed="left")],
+        "checkpoint": [None, str, os.PathLike],
         "n_jobs": [None, Integral],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -245,6 +253,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         n_iter_no_change: float = 15,
         dropout: float = 0.0,
         n_cosines: int = 8,
+        checkpoint: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -270,6 +279,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.dropout = dropout
         self.n_cosines = n_cosines
+        self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.device = device
         self.random_state = random_state
@@ -285,6 +295,17 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
 
     def _takes_missing(self) -> bool:
         return self.module is None
+
+    # State ----------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Attributes as arrays, numbers and strings, where they are no objects of the user's."""
+        state = plain_attributes(super().__getstate__())
+        return plain_stack(state, vars(self).get("module_"))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
+        stack_from_plain(self)
 
     # Training -----------------------------------------------------------------------------------
 
@@ -427,9 +448,13 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         n_jobs = min(effective_n_jobs(self.n_jobs), len(members))
         with tqdm(total=self.max_epochs, unit="epoch", disable=not self.verbose) as bar:
             if n_jobs == 1:
-                return train_members(members, bar.update if self.verbose else None)
+                on_epoch = bar.update if self.verbose else None
+                return train_members(members, on_epoch, self.checkpoint)
             parts = np.array_split(np.arange(len(members)), n_jobs)
-            tasks = (delayed(train_members)([members[i] for i in part]) for part in parts)
+            tasks = (
+                delayed(train_members)([members[i] for i in part], None, self.checkpoint)
+                for part in parts
+            )
             return join_trained(Parallel(n_jobs=n_jobs)(tasks))
 
     def _set_fitted(

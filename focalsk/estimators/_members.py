@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from torch import nn
 from torch.utils.data import Subset
 
 from focalsk.estimators._classifier import FocalNetClassifier
+from focalsk.estimators._resuming import stack_fit_key
 from focalsk.estimators._stack import Fold, Stack, Task
 from focalsk.losses import SigmoidFocalLoss
 from focalsk.nets import ArrayDataset, Batches, FocalMLP, StackedMLP, VmapStack
@@ -94,14 +96,24 @@ class Trained(NamedTuple):
     diverged: NDArray[np.bool_]
 
 
-def train_members(members: Sequence[Member], on_epoch: Callable[[], None] | None = None) -> Trained:
-    """Train members as stacks; those with as many batches in an epoch form one."""
+def train_members(
+    members: Sequence[Member],
+    on_epoch: Callable[[], None] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Trained:
+    """Train members as stacks; those with as many batches in an epoch form one.
+
+    The last epochs of each stack are kept in the folder `checkpoint`.
+    """
     stacks = defaultdict(list)
     for i, member in enumerate(members):
         size = member.estimator.batch_size
         stacks[-(-int((~member.held_out).sum()) // size)].append(i)
     order = np.argsort([i for indices in stacks.values() for i in indices])
-    parts = [_train_stack([members[i] for i in indices], on_epoch) for indices in stacks.values()]
+    parts = [
+        _train_stack([members[i] for i in indices], on_epoch, checkpoint)
+        for indices in stacks.values()
+    ]
     whole = join_trained(parts)
     return Trained(
         {name: value[order] for name, value in whole.state.items()},
@@ -146,8 +158,12 @@ def logits_of(stack: nn.Module, X: Any) -> Iterator[torch.Tensor]:
             yield stack.logits(0, batch[0])  # type: ignore[operator]
 
 
-def _train_stack(members: list[Member], on_epoch: Callable[[], None] | None) -> Trained:
-    stack = Stack([[member] for member in members]).fit(on_epoch)
+def _train_stack(
+    members: list[Member], on_epoch: Callable[[], None] | None, checkpoint: Any
+) -> Trained:
+    stack = Stack([[member] for member in members])
+    key = None if checkpoint is None else stack_fit_key(members, stack.device, stack.module)
+    stack.fit(on_epoch, None if key is None else (checkpoint, key))
     logits = [
         stack.logits(s, member.fold.samples.X[member.held_out])[0].numpy()
         for s, member in enumerate(members)

@@ -34,6 +34,7 @@ from focalsk.nets import (
     ArrayDataset,
     Batches,
     BestEpoch,
+    EpochKeeper,
     FocalMLP,
     FocalNet,
     StackDataset,
@@ -178,8 +179,20 @@ class Stack:
         ).initialize()
         self.dtype, self.device = dtype, torch.device(device)
 
-    def fit(self, on_epoch: Callable[[], None] | None = None) -> Stack:
-        """Train all nets; `on_epoch` is called after each epoch."""
+    def fit(
+        self,
+        on_epoch: Callable[[], None] | None = None,
+        checkpoint: tuple[Any, str] | None = None,
+    ) -> Stack:
+        """Train all nets.
+
+        Parameters
+        ----------
+        on_epoch : callable, default=None
+            Called after each epoch.
+        checkpoint : (folder, key), default=None
+            Where the last epochs are kept, and the hash of all that the training depends on.
+        """
         first = self.tasks[0].estimator
         parts = [stream[0].datasets() for stream in self.streams]
         seeds = [stream[0].seed for stream in self.streams]
@@ -194,7 +207,8 @@ class Stack:
             stopper = BestEpoch(self._monitor(), first.n_iter_no_change, first.tol, leave=by_loss)
             self.net.callbacks_.append(("best_epoch", stopper))
         self.net.notify("on_train_begin", X=None, y=None)
-        self.net.fit_loop(train, epochs=first.max_epochs, valid=valid)
+        keeper = None if checkpoint is None else EpochKeeper(*checkpoint, stopper)
+        self.net.fit_loop(train, epochs=first.max_epochs, valid=valid, keeper=keeper)
         try:
             self.net.notify("on_train_end", X=None, y=None)
         except ValueError:  # no net had a score

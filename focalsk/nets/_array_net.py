@@ -16,6 +16,7 @@ from torch.utils.data import IterableDataset, Subset
 from focalsk.losses import FocalLoss, SigmoidFocalLoss
 from focalsk.nets import _answers as answers
 from focalsk.nets._batches import ArrayDataset, Batches
+from focalsk.nets._net_state import is_plain, plain_state, set_plain_state
 from focalsk.nets._skorch import (
     as_plain_dataset,
     first_output,
@@ -110,19 +111,35 @@ class ArrayNet(NeuralNetClassifier):
     def _module_dtype(self) -> torch.dtype | None:
         return next((p.dtype for p in self._parameters() if p.is_floating_point()), None)
 
+    def __copy__(self) -> ArrayNet:
+        """Another net of the same parts: what `copy.copy` gives of any object."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
     def __getstate__(self) -> dict[str, Any]:
-        # skorch pickles what may lie on CUDA by itself, within the pickle, where a pickler for
-        # classes of a notebook (cloudpickle) cannot see it.
-        on_cpu = all(p.device.type == "cpu" for p in self._parameters())
-        if on_cpu and str(self.device) == "cpu":
-            return self.__dict__.copy()
-        return super().__getstate__()
+        """Arrays, numbers and strings; what holds more stays as it is: a module of the user's."""
+        plain = plain_state(self)
+        return vars(self).copy() if plain is None else plain
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "__cuda_dependent_attributes__" in state:
-            super().__setstate__(state)
+            raise ValueError(
+                f"This {type(self).__name__} holds a pickle within its state, as skorch and "
+                "focalsk 0.1 write it, and that may run any code. Save it with this version."
+            )
+        if is_plain(state):
+            set_plain_state(self, state)
         else:
             self.__dict__.update(state)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # A user's module on CUDA goes skorch's way, so that it loads where there is no CUDA: as a
+        # pickle within the pickle, which only a pickle may open, never __setstate__.
+        on_cpu = all(p.device.type == "cpu" for p in self._parameters())
+        if (on_cpu and str(self.device) == "cpu") or plain_state(self) is not None:
+            return super().__reduce_ex__(protocol)
+        return _open_pickle, (type(self), super().__getstate__())
 
     def check_data(self, X: Any, y: Any) -> None:
         """Refuse samples without targets, unless `get_loss` is a subclass's."""
@@ -233,3 +250,10 @@ class ArrayNet(NeuralNetClassifier):
         super().trim_for_prediction()
         if focal:
             self.criterion, self.criterion_ = kept
+
+
+def _open_pickle(kind: type[ArrayNet], state: dict[str, Any]) -> ArrayNet:
+    """A net by the state that skorch makes of one on CUDA."""
+    net = kind.__new__(kind)
+    NeuralNetClassifier.__setstate__(net, state)
+    return net

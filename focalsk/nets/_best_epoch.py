@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 __all__ = ["BestEpoch", "StopTraining"]
+
+# What early stopping knows besides the scores and the best weights.
+_KNOWN = ("best_score_", "n_iter_", "_waited", "_running")
 
 
 class StopTraining(KeyboardInterrupt):
@@ -90,6 +94,19 @@ class BestEpoch(Callback):
             raise StopTraining
         if self.leave:
             net.keep(self._running)
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, torch.Tensor]]:
+        """What is known after some epochs: arrays by name, and the best weights so far."""
+        known = {name: getattr(self, name) for name in _KNOWN}
+        return known | {"scores_": np.stack(self.scores_)}, self.best_state_
+
+    def load_state(self, known: dict[str, Any], best_state: dict[str, NDArray[Any]]) -> None:
+        """Go on from what :meth:`state` gave, after `on_train_begin`."""
+        for name in _KNOWN:
+            setattr(self, name, known[name])
+        self.scores_ = list(known["scores_"])
+        for name, value in best_state.items():
+            self.best_state_[name].copy_(torch.from_numpy(value))
 
     def _keep(self, net: NeuralNet, improved: np.ndarray) -> None:
         in_stack = getattr(net, "in_stack_", None)

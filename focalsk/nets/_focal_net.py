@@ -18,6 +18,7 @@ from focalsk.losses import FocalLoss
 from focalsk.nets._adam import quick_step
 from focalsk.nets._array_net import EVALUATION_VALUES, ArrayNet
 from focalsk.nets._batches import EPOCH, WEIGHTS, ArrayDataset, Batches, as_tensor, seeded
+from focalsk.nets._checkpoint import EpochKeeper
 from focalsk.nets._manual_step import manual_step, plain_forward
 from focalsk.nets._skorch import (
     LazyPrintLog,
@@ -118,8 +119,9 @@ class FocalNet(ArrayNet):
       says so, not with a KeyError.
     - An optimizer that is not of torch.optim gets a closure, one of torch.optim only if it is
       LBFGS.
-    - Nets on the CPU are pickled without a pickle inside the pickle, so that classes of a
-      notebook go along with cloudpickle; `torch_load_kwargs` is for nets on CUDA.
+    - The state of a net is arrays, numbers and strings, also for skops, unless it holds objects of
+      the user's. There is no pickle inside the pickle, so that classes of a notebook go along with
+      cloudpickle; `torch_load_kwargs` is for a user's module on CUDA.
     - ``trim_for_prediction`` keeps the criterion, which has gamma and alpha.
 
     Examples
@@ -194,6 +196,7 @@ class FocalNet(ArrayNet):
         *,
         sample_weight: Any = None,
         valid: Any = None,
+        keeper: EpochKeeper | None = None,
         **fit_params: Any,
     ) -> FocalNet:
         """Train for some epochs.
@@ -207,6 +210,8 @@ class FocalNet(ArrayNet):
             Weight of each sample in the loss, used as given.
         valid : Dataset, default=None
             Validation data; None leaves the choice to ``train_split``.
+        keeper : EpochKeeper, default=None
+            What keeps the epochs in a file, and goes on from there.
         **fit_params
             Passed to the module's forward.
         """
@@ -222,7 +227,9 @@ class FocalNet(ArrayNet):
         batches_train = self.get_iterator(train, training=True)
         batches_valid = None if valid is None else self.get_iterator(valid, training=False)
         datasets = {"dataset_train": train, "dataset_valid": valid}
-        for _ in range(self.max_epochs if epochs is None else epochs):
+        left = self.max_epochs if epochs is None else epochs
+        left -= 0 if keeper is None else keeper.resume(self)
+        for ahead in reversed(range(left)):
             epoch = len(self.history)
             with seeded(self.random_state, EPOCH, epoch + 1):
                 if hasattr(batches_train, "set_epoch"):
@@ -240,6 +247,8 @@ class FocalNet(ArrayNet):
                     break
                 except KeyError as error:
                     raise (explain_no_validation(error) if valid is None else error) from error
+            if keeper is not None and ahead:
+                keeper.save(self)
         return self
 
     def _weighted(self, X: Any, y: Any, sample_weight: Any) -> Any:

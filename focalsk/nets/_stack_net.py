@@ -140,14 +140,19 @@ class StackNet(FocalNet):
         streams, nets = nets_to_keep(running[self.in_stack_].reshape(grid))
         if 2 * nets.size > len(self.in_stack_):
             return
-        kept = (streams[:, None] * grid[1] + nets).ravel()
+        self.take(self.in_stack_[(streams[:, None] * grid[1] + nets).ravel()])
+
+    def take(self, nets: np.ndarray) -> None:
+        """Go on with some of the nets in the stack alone: as many of each stream that remains."""
+        kept = np.searchsorted(self.in_stack_, nets)
+        streams = np.unique(kept // self.criterion_.n_nets)
         index, old = torch.as_tensor(kept), self.module_
-        self.in_stack_ = self.in_stack_[kept]
+        self.in_stack_ = nets
         if self.rates is not None:
             self.rates = [self.rates[i] for i in kept]
         self.module_ = take_nets(old, index, len(streams))
         self.criterion_ = take_nets(self.criterion_, index, len(streams))
-        self.criterion_.n_nets = nets.shape[1]
+        self.criterion_.n_nets = len(nets) // len(streams)
         take_state(self.optimizer_, old, self.module_, index)
         for iterator in self.iterators_:
             iterator.keep(streams)

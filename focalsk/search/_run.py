@@ -7,7 +7,7 @@ import os
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,6 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
 from focalsk._compat._sklearn import fit_and_score, named_scorers, num_samples
@@ -32,6 +31,7 @@ from focalsk.estimators import (
     why_alone,
     why_no_stack,
 )
+from focalsk.search._chunks import chunk_streams, free_memory
 from focalsk.search._folds import (
     PreparedSplit,
     ScoringSet,
@@ -39,6 +39,7 @@ from focalsk.search._folds import (
     prepare_split,
     with_steps,
 )
+from focalsk.search._kept import KeptResults, run_in_workers, search_key
 from focalsk.search._scores import needs_predictions_only, score_one, score_stream
 
 __all__ = ["Settings", "evaluate"]
@@ -61,6 +62,7 @@ class Settings:
     pre_dispatch: int | str = "2*n_jobs"
     verbose: int = 0
     memory_budget: int | None = None
+    checkpoint: str | os.PathLike[str] | None = None
 
     def failed(self, error: str, n_test: int, seconds: float) -> Result:
         """The result of a fit that raised an error."""
@@ -95,6 +97,7 @@ class Evaluation:
     results: dict[Key, Result] = field(default_factory=dict)
     stacks: list[dict[str, Any]] = field(default_factory=list)
     seeds: dict[Any, int] = field(default_factory=dict)
+    kept: KeptResults | None = None
 
     def seed_of(self, classifier: FocalNetClassifier) -> int:
         """The seed of a classifier's `random_state`, drawn once for the search if it is None."""
@@ -140,6 +143,8 @@ def evaluate(
     """
     problem = Problem(estimator, X, y, splits, fit_params or {}, score_params or {})
     done = Evaluation()
+    if settings.checkpoint is not None:
+        done.kept = KeptResults(settings.checkpoint, search_key(problem, candidates, settings))
     groups: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
     for i, params in enumerate(candidates):
         groups[_preprocessing_key(estimator, params)][i] = params
@@ -234,28 +239,32 @@ def _run_stacks(
     bar: Any,
 ) -> None:
     n_jobs = effective_n_jobs(settings.n_jobs)
-    chunks = [
-        chunk
-        for streams in stacks
-        for chunk in chunk_streams(streams, settings.memory_budget, n_jobs)
-    ]
+    budget, n_parts = settings.memory_budget or free_memory() // 4, n_jobs
+    if done.kept is not None:
+        budget, n_parts = done.kept.plan(budget, n_jobs)
+    chunks = [chunk for streams in stacks for chunk in chunk_streams(streams, budget, n_parts)]
     for chunk in chunks:
         done.stacks.append(
             {"n_nets": sum(map(len, chunk)), "n_streams": len(chunk), "trained": "stacked"}
         )
     bar.set_description(f"{sum(stack['n_nets'] for stack in done.stacks)} nets")
     bar.total = (bar.total or 0) + sum(map(_n_epochs, chunks))
-    outs: Iterable[dict[Key, Result]]
     if n_jobs == 1:
-        outs = (run_stack(chunk, splits, settings, bar.update) for chunk in chunks)
-    else:
-        outs = Parallel(n_jobs=settings.n_jobs, pre_dispatch=settings.pre_dispatch)(
-            delayed(run_stack)(chunk, splits, settings) for chunk in chunks
-        )
-    for chunk, out in zip(chunks, outs, strict=True):
-        done.results.update(out)
-        if n_jobs > 1:
-            bar.update(_n_epochs(chunk))
+        for chunk in chunks:
+            done.results.update(_run_kept(done.kept, chunk, splits, settings, bar.update))
+        return
+    calls = [(done.kept, chunk, splits, settings) for chunk in chunks]
+    for place, results in run_in_workers(_run_kept, calls, settings.n_jobs, settings.pre_dispatch):
+        done.results.update(results)
+        bar.update(_n_epochs(chunks[place]))
+
+
+def _run_kept(kept: KeptResults | None, chunk: list[list[Task]], *args: Any) -> dict[Key, Result]:
+    """Results of a stack, from the checkpoint if they are there."""
+    if kept is None:
+        return run_stack(chunk, *args)
+    tasks = [(*task.key, task.seed) for stream in chunk for task in stream]
+    return kept.run(tasks, run_stack, chunk, *args)
 
 
 def _run_alone(
@@ -267,15 +276,33 @@ def _run_alone(
 ) -> None:
     """Candidates that no stack takes, in scikit-learn's own way."""
     keys = [(i, s) for i in candidates for s in range(len(problem.splits))]
-    outs = Parallel(n_jobs=settings.n_jobs, pre_dispatch=settings.pre_dispatch)(
-        delayed(fit_and_score)(
+    calls = [(problem, candidates[i], (i, s), settings, done.kept) for i, s in keys]
+    for _, results in run_in_workers(_run_one, calls, settings.n_jobs, settings.pre_dispatch):
+        done.results.update(results)
+    for reason, count in Counter(reasons[i] for i in candidates).items():
+        done.stacks.append(
+            {"n_nets": count * len(problem.splits), "trained": "alone", "reason": reason}
+        )
+
+
+def _run_one(
+    problem: Problem,
+    params: dict[str, Any],
+    place: Key,
+    settings: Settings,
+    kept: KeptResults | None,
+) -> dict[Key, Result]:
+    """The result of one candidate on one split, in scikit-learn's own way."""
+
+    def work() -> dict[Key, Result]:
+        result = fit_and_score(
             clone(problem.estimator),
             problem.X,
             problem.y,
-            train=problem.splits[s][0],
-            test=problem.splits[s][1],
+            train=problem.splits[place[1]][0],
+            test=problem.splits[place[1]][1],
             scorer=settings.scorers,
-            parameters=candidates[i],
+            parameters=params,
             fit_params=problem.fit_params,
             score_params=problem.score_params,
             return_train_score=settings.return_train_score,
@@ -284,54 +311,13 @@ def _run_alone(
             error_score=settings.error_score,
             verbose=0,
         )
-        for i, s in keys
-    )
-    done.results.update(zip(keys, outs, strict=True))
-    for reason, count in Counter(reasons[i] for i in candidates).items():
-        done.stacks.append(
-            {"n_nets": count * len(problem.splits), "trained": "alone", "reason": reason}
-        )
+        return {place: result}
+
+    return work() if kept is None else kept.run([place], work)
 
 
 def _n_epochs(streams: list[list[Task]]) -> int:
     return sum(len(stream) for stream in streams) * streams[0][0].estimator.max_epochs
-
-
-def chunk_streams(
-    streams: list[list[Task]], memory_budget: int | None, n_jobs: int
-) -> list[list[list[Task]]]:
-    """Cut a stack into stacks that fit the memory and give every job something to do."""
-    budget = (memory_budget or free_memory() // 4) // n_jobs
-    n_streams, n_nets = len(streams), len(streams[0])
-    per_net = net_bytes(streams[0][0])
-    at_once = max(1, min(budget // per_net, -(-n_streams * n_nets // n_jobs)))
-    nets_at_once = max(1, at_once // n_streams)
-    streams_at_once = min(n_streams, at_once)
-    return [
-        [stream[k : k + nets_at_once] for stream in streams[s : s + streams_at_once]]
-        for s in range(0, n_streams, streams_at_once)
-        for k in range(0, n_nets, nets_at_once)
-    ]
-
-
-def net_bytes(task: Task) -> int:
-    """Memory that a net takes in training: its weights four times, and what it computes."""
-    module = task.make_module()
-    weights = [p.shape for p in module.parameters()]
-    batch = max(task.estimator.batch_size, 1)
-    batch = min(batch if task.estimator.batch_size > 0 else 2**62, len(task.train.codes))
-    units = sum(shape[0] for shape in weights)
-    inputs = 0 if task.estimator.module is None else int(np.prod(task.train.X.shape[1:]))
-    values = 4 * sum(int(np.prod(shape)) for shape in weights) + 8 * batch * (units + inputs)
-    return 8 * values
-
-
-def free_memory() -> int:
-    """Bytes of main memory that nothing uses."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not a POSIX system
-        return 4 * 2**30
 
 
 def run_stack(

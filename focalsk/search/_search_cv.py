@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections import defaultdict
@@ -42,7 +43,10 @@ class _StackedSearch(BaseSearchCV):
     It is scikit-learn's `fit` with another `evaluate_candidates`, and sets what that sets.
     """
 
-    _own_constraints: dict = {"memory_budget": [None, Interval(Integral, 1, None, closed="left")]}
+    _own_constraints: dict = {
+        "memory_budget": [None, Interval(Integral, 1, None, closed="left")],
+        "checkpoint": [None, str, os.PathLike],
+    }
 
     def _candidates(self) -> Iterable[dict[str, Any]]:
         raise NotImplementedError
@@ -71,7 +75,8 @@ class _StackedSearch(BaseSearchCV):
             If all fits fail, or if all candidates score NaN and the best is to be fitted again;
             ``cv_results_`` then tells what happened.
         """
-        if focal_classifier_of(self.estimator) is None or has_callbacks(self):
+        alone = focal_classifier_of(self.estimator) is None and self.checkpoint is None
+        if alone or has_callbacks(self):
             self.stacks_ = None
             return super().fit(X, y, **params)
         scorers, refit_metric = self._get_scorers()
@@ -92,6 +97,7 @@ class _StackedSearch(BaseSearchCV):
             pre_dispatch=self.pre_dispatch,
             verbose=self.verbose,
             memory_budget=self.memory_budget,
+            checkpoint=self.checkpoint,
         )
         out, self.stacks_ = evaluate(
             clone(self.estimator),
@@ -187,6 +193,11 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
     memory_budget : int, default=None
         Bytes that stacks may take at a time; a larger one is cut into several, which changes the
         results by rounding at most. None is a quarter of the free memory.
+    checkpoint : path-like, default=None
+        Folder where each stack's results are kept as it ends. If the search is killed, the same
+        search finds them there and has the same `cv_results_`, bit for bit on a CPU but for the
+        times; seeds must be integers. Files there are named by a hash of data, parameters, folds
+        and versions; they stay until you delete them.
 
     Attributes
     ----------
@@ -240,6 +251,7 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         memory_budget: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(
             estimator=estimator,
@@ -254,6 +266,7 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
             return_train_score=return_train_score,
         )
         self.memory_budget = memory_budget
+        self.checkpoint = checkpoint
 
     def _candidates(self) -> Iterable[dict[str, Any]]:
         return ParameterGrid(self.param_grid)
@@ -323,6 +336,7 @@ class FocalRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
         error_score: Any = np.nan,
         return_train_score: bool = False,
         memory_budget: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(
             estimator=estimator,
@@ -339,6 +353,7 @@ class FocalRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
             return_train_score=return_train_score,
         )
         self.memory_budget = memory_budget
+        self.checkpoint = checkpoint
 
     def _candidates(self) -> Iterable[dict[str, Any]]:
         return ParameterSampler(

@@ -1,4 +1,6 @@
-"""What breaks if a private name of skorch or joblib goes."""
+"""What breaks if a private name of skorch, joblib or skl2onnx goes."""
+
+import inspect
 
 import numpy as np
 import pytest
@@ -31,3 +33,12 @@ def test_optimizers_of_a_net():
     net = FocalNet(nn.Linear(2, 2), verbose=0).initialize()
     assert optimizer_names(net) == ["optimizer"]
     assert optimizer_names(object()) == ["optimizer"]
+
+
+def test_skl2onnx_parses_what_is_inside():
+    """Its signatures; what they do is tested in tests/export."""
+    from skl2onnx._parse import _parse_sklearn
+    from skl2onnx.common.utils_classifier import get_label_classes
+
+    assert list(inspect.signature(_parse_sklearn).parameters)[:3] == ["scope", "model", "inputs"]
+    assert list(inspect.signature(get_label_classes).parameters)[:2] == ["scope", "op"]

@@ -121,6 +121,57 @@ def test_what_is_given_is_escaped(text, page):
         assert raw in " ".join(page.texts("body"))
 
 
+HOSTILE = {
+    "<script>alert(1)</script><img src=x onerror=alert(2)>": (3.0, 1.0),
+    r"$\frac{1": (2.9, 1.0),
+    "שיטה مثال": (2.5, 1.0),
+    "over\u202eride": (2.0, 3.0),
+    "网络": (2.8, 1.0),
+    "{{ 7*7 }} {% raw %} &amp;": (2.2, 1.0),
+    "n" * 10_000: (2.4, 1.0),
+    "a word " * 1500: (2.3, 1.0),
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A report of names that nobody would choose, pictures and all."""
+    labels = ("$x^{ <b>", "\u202e" + "z" * 10_000)
+    hostile = make_comparison(methods=HOSTILE, labels=labels, fail=[("over\u202eride", 0)])
+    given = {"title": "<i>$a$\u202e", "notes": ["\u2066\x1b[2J note"]}
+    return report(hostile, tmp_path_factory.mktemp("report"), **given)
+
+
+def test_names_cannot_be_more_than_names(hostile):
+    page = Page(hostile)
+    kinds = {element["tag"] for element in page.elements}
+    assert not kinds & {"script", "i", "b"}
+    assert all(element["src"].startswith("data:") for element in page.all("img"))
+    assert page.texts("h1") == ["<i>$a$<U+202E>"]
+    assert "<U+2066><U+001B>[2J note" in page.texts("p")
+    rows = " ".join(page.texts("th"))
+    shown = [name.replace("\u202e", "<U+202E>") for name in HOSTILE if len(name) < 100]
+    assert all(name in rows for name in shown)
+    assert "nnn…nnn" in rows
+
+
+def test_nothing_in_a_report_turns_text_or_has_no_end(hostile):
+    page = Page(hostile)
+    told = "".join(page.texts("body"))
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x1b]", told)
+    assert max(map(len, re.findall(r"\S+", told))) <= 200
+    assert max(map(len, page.texts("th"))) < 130
+
+
+def test_names_in_pictures_are_short_and_no_mathematics(hostile):
+    images = [element["src"].partition(",")[2] for element in Page(hostile).all("img")]
+    pictures = [ElementTree.fromstring(base64.b64decode(image)) for image in images]
+    texts = [text for picture in pictures for text in picture.itertext() if text.strip()]
+    assert r"$\frac{1" in texts
+    assert max(map(len, texts)) < 80
+    assert not any("\u202e" in text for text in texts)
+
+
 def test_one_note_need_not_be_a_list(comparison, tmp_path, no_pictures):
     assert "A note." in Page(report(comparison, tmp_path, notes="A note.")).texts("p")
 

@@ -10,7 +10,7 @@ from scipy import stats
 from focalsk.comparison import METHODS as BUILT_IN
 from focalsk.comparison import METRICS, Comparison, corrected_interval, corrected_ttest
 from focalsk.comparison._folds import Failure
-from focalsk.comparison._statistics import holm
+from focalsk.displays._statistics import holm
 
 SHARE = 1 / 2  # test over training samples of three folds
 

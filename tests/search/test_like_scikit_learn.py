@@ -59,7 +59,7 @@ CASES = {
 def compare(ours, theirs):
     """Both have the same attributes, of the same types and, as far as told here, values."""
     found, expected = vars(ours), vars(theirs)
-    assert set(found) - set(expected) == {"memory_budget", "stacks_"}
+    assert set(found) - set(expected) == {"checkpoint", "memory_budget", "stacks_"}
     assert set(expected) <= set(found)
     for name, value in expected.items():
         assert type(found[name]) is type(value), name
@@ -123,7 +123,7 @@ def test_callbacks_of_scikit_learns_are_called():
     for search in (ours, theirs):
         search.set_callbacks(callback_room.ScoringMonitor(scoring="accuracy"))
         search.fit(X, Y)
-    assert set(vars(ours)) - set(vars(theirs)) == {"memory_budget", "stacks_"}
+    assert set(vars(ours)) - set(vars(theirs)) == {"checkpoint", "memory_budget", "stacks_"}
 
 
 # --- What cannot be searched ---------------------------------------------------------------------

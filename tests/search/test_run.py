@@ -16,8 +16,8 @@ from torch import nn
 
 from focalsk import FocalGridSearchCV, FocalNetClassifier
 from focalsk.estimators import Fold, Stack, Task
+from focalsk.search._chunks import chunk_streams, net_bytes
 from focalsk.search._folds import final_estimator, focal_classifier_of
-from focalsk.search._run import chunk_streams, net_bytes
 
 X, Y = make_classification(60, 4, n_redundant=0, weights=[0.7], random_state=0)
 

@@ -41,7 +41,7 @@ def corrected_interval(
 
     Examples
     --------
-    >>> from focalsk.comparison import corrected_interval
+    >>> from focalsk.displays import corrected_interval
     >>> low, high = corrected_interval([0.5, 0.6, 0.7, 0.6, 0.6], test_train_ratio=0.25)
     >>> f"{low:.3f} to {high:.3f}"
     '0.468 to 0.732'
@@ -70,7 +70,7 @@ def corrected_ttest(differences: ArrayLike, test_train_ratio: float) -> float:
 
     Examples
     --------
-    >>> from focalsk.comparison import corrected_ttest
+    >>> from focalsk.displays import corrected_ttest
     >>> round(corrected_ttest([0.1, 0.2, 0.1, 0.3, 0.2], test_train_ratio=0.25), 3)
     0.033
     """
@@ -98,7 +98,7 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
     Examples
     --------
-    >>> from focalsk.comparison._statistics import holm
+    >>> from focalsk.displays._statistics import holm
     >>> holm([0.01, 0.04, 0.03]).round(2)
     array([0.03, 0.06, 0.06])
     """

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.model_selection import RepeatedKFold
 
-from focalsk.comparison._statistics import (
+from focalsk.displays._statistics import (
     corrected_interval,
     corrected_ttest,
     holm,
