@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+import sklearn
+
 # Parameters are declared and checked as scikit-learn's are, with its wording of errors. There is
 # no public way; without these names, `fit` would check its parameters by hand.
 from sklearn.base import _fit_context
@@ -44,7 +46,11 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_targets
 from sklearn.utils.validation import _num_samples as num_samples
 
+# Calibration by one temperature came with version 1.8; nothing else says whether it is there.
+HAS_TEMPERATURE = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8)
+
 __all__ = [
+    "HAS_TEMPERATURE",
     "BaseScorer",
     "BaseSearchCV",
     "HasMethods",

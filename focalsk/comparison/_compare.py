@@ -14,13 +14,14 @@ from sklearn.base import clone
 from sklearn.model_selection import RepeatedStratifiedKFold, check_cv
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import column_or_1d, indexable
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, column_or_1d, indexable
 
 from focalsk.comparison._folds import Split, run
 from focalsk.comparison._methods import MethodContext, Methods, make_methods
 from focalsk.comparison._metrics import METRICS, scorer_for
 from focalsk.comparison._results import Comparison
-from focalsk.estimators import FocalNetClassifier
+from focalsk.estimators import FocalNetClassifier, check_no_missing, plain
 from focalsk.tables import Columns, infer_columns, make_cleaner, make_encoder, plain_frame
 
 __all__ = ["compare_resampling"]
@@ -132,7 +133,7 @@ def compare_resampling(
     >>> comparison.best_ == comparison.summary().index[0]
     True
     """
-    if scoring not in METRICS:
+    if not isinstance(scoring, str) or scoring not in METRICS:
         known = ", ".join(map(repr, METRICS))
         raise ValueError(f"scoring must be among {known}. Got {scoring!r} instead.")
     if METRICS[scoring].tuned and not tune:
@@ -140,8 +141,14 @@ def compare_resampling(
     if checkpoint is not None and random_state is None:
         raise ValueError("checkpoint needs an int random_state. Got None instead.")
     y = _labels(y)
+    if preprocessor is not None and not hasattr(preprocessor, "fit_transform"):
+        raise TypeError(f"preprocessor must be a transformer or None. Got {preprocessor!r}.")
+    if columns is not None and not (isinstance(columns, Columns) and _is_frame(X)):
+        raise TypeError(f"columns must be a Columns, for a data frame. Got {columns!r}.")
     X, _ = indexable(X, y)
-    if _is_frame(X):
+    if not _is_frame(X):
+        X = _checked_numbers(X, preprocessor)
+    else:
         X = plain_frame(X)
         if preprocessor is None and columns is None:
             columns = infer_columns(X, y)
@@ -164,7 +171,7 @@ def compare_resampling(
     splits = make_splits(X, y, cv, n_repeats, seed)
     outcomes = run(
         estimators,
-        X if hasattr(X, "iloc") or sparse.issparse(X) else np.asarray(X),
+        X,
         y,
         splits,
         seed=seed,
@@ -182,9 +189,44 @@ def _is_frame(X: Any) -> bool:
 
 def _labels(y: Any) -> NDArray[Any]:
     """Classes in NumPy's types, whatever pandas or polars hold them in."""
+    if y is None:
+        raise ValueError("compare_resampling requires y to be passed, but the target y is None.")
+    if sparse.issparse(y):
+        raise TypeError(
+            "Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert "
+            "it to a dense array."
+        )
+    check_no_missing(y, "y")
     if hasattr(y, "dtype") and hasattr(y, "iloc"):
         y = plain_frame(y.to_frame("y"))["y"]
-    return np.asarray(column_or_1d(np.asarray(y)))
+    labels = np.asarray(column_or_1d(np.asarray(plain(y, "y"))))
+    if labels.dtype.kind == "O" and len({isinstance(label, str) for label in labels}) > 1:
+        raise TypeError("y must hold classes of one type. Got strings and others.")
+    if labels.dtype.kind in "mM":
+        raise TypeError(f"y must hold strings, integers or booleans. Got {labels.dtype}.")
+    check_classification_targets(labels)
+    return labels
+
+
+_MOST = 1e150  # what may be squared, and summed, to scale a column
+
+
+def _checked_numbers(X: Any, preprocessor: Any) -> Any:
+    """Samples that are no data frame, as an array or a CSR matrix; NaN is missing in an array."""
+    X = plain(X)
+    if preprocessor is not None:
+        return X if sparse.issparse(X) or hasattr(X, "iloc") else np.asarray(X)
+    missing: Any = True if sparse.issparse(X) else "allow-nan"
+    X = check_array(
+        X, accept_sparse="csr", dtype="numeric", ensure_all_finite=missing, input_name="X"
+    )
+    if X.dtype.kind not in "fiub":
+        X = X.astype(np.float64)
+    values = X.data if sparse.issparse(X) else X
+    most = float(np.nanmax(np.abs(values), initial=0)) if values.dtype.kind == "f" else 0
+    if most > _MOST:
+        raise ValueError(f"X must hold numbers up to {_MOST:g}, which are scaled. Got {most:g}.")
+    return X
 
 
 def make_context(
@@ -260,7 +302,7 @@ def make_splits(X: Any, y: NDArray[Any], cv: Any, n_repeats: int, seed: int) -> 
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise ValueError(f"y must hold at least two classes. Got {classes.tolist()[0]!r} only.")
-    if isinstance(cv, Integral):
+    if isinstance(cv, Integral) and not isinstance(cv, bool):
         if counts.min() < cv:
             rare = classes.tolist()[counts.argmin()]
             raise ValueError(
@@ -270,5 +312,14 @@ def make_splits(X: Any, y: NDArray[Any], cv: Any, n_repeats: int, seed: int) -> 
         cv = RepeatedStratifiedKFold(n_splits=cv, n_repeats=n_repeats, random_state=seed)
     splitter = check_cv(cv, y, classifier=True)
     pairs = list(splitter.split(X, y))
+    if not pairs:
+        raise ValueError("cv must give at least one split. Got none.")
+    for i, pair in enumerate(pairs):
+        if not all(len(part) for part in pair):
+            sizes = [len(part) for part in pair]
+            raise ValueError(
+                f"cv must give training and test samples in each split. Got {sizes[0]} and "
+                f"{sizes[1]} in split {i}."
+            )
     per_repeat = len(pairs) // getattr(splitter, "n_repeats", 1)
     return [Split(*divmod(i, per_repeat), *pair) for i, pair in enumerate(pairs)]

@@ -202,7 +202,10 @@ def _run_one(
             warnings.simplefilter("ignore")  # hundreds of fits: the scores tell what went wrong
             prediction = _predict_fold(name, estimator, X, y, split, seed, tune)
     except Exception as error:
-        message = next(iter(str(error).strip().splitlines()), "")
+        lines = str(error).strip().splitlines()
+        message = next(iter(lines), "")
+        if message.startswith("All the ") and "fits failed" in message:
+            message = f"{message} {lines[-1]}"  # a search's error ends with why
         return Failure(name, split.repeat, split.fold, f"{type(error).__name__}: {message}")
     if path is not None:
         _keep(path, prediction, np.unique(y))

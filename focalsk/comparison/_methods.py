@@ -17,6 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline as PlainPipeline
 
+from focalsk._compat._sklearn import HAS_TEMPERATURE
 from focalsk.estimators import (
     FocalEnsembleClassifier,
     FocalNetClassifier,
@@ -121,11 +122,14 @@ class Method:
         ``build(context) -> estimator``.
     binary_only : bool, default=False
         Whether it knows two classes only.
+    needs : str, default=""
+        What is missing here for it to run: then 'default' leaves it out, and its name is refused.
     """
 
     family: str
     build: Callable[[MethodContext], Any]
     binary_only: bool = False
+    needs: str = ""
 
 
 def _loss(**params: Any) -> Method:
@@ -209,7 +213,9 @@ METHODS: dict[str, Method] = {
     "focal-balanced": _loss(gamma=2.0, class_weight="balanced"),
     "focal-balanced-raw": _loss(gamma=2.0, class_weight="balanced", proba="raw"),
     "threshold": Method("decision", _tuned_threshold, binary_only=True),
-    "temperature": Method("decision", _temperature),
+    "temperature": Method(
+        "decision", _temperature, needs="" if HAS_TEMPERATURE else "scikit-learn 1.8 or newer"
+    ),
     "logit-adjusted": Method(
         "decision", lambda context: LogitAdjustedClassifier(context.pipe(context.net()))
     ),
@@ -283,6 +289,8 @@ def make_methods(methods: Methods, context: MethodContext) -> dict[str, Any]:
     """
     if isinstance(methods, str):
         methods = [methods]
+    if not isinstance(methods, Iterable):
+        raise TypeError(f"methods must be names, or pairs of a name and a method. Got {methods!r}.")
     pairs = methods.items() if isinstance(methods, Mapping) else _expand(methods, context)
     estimators: dict[str, Any] = {}
     for name, spec in pairs:
@@ -298,12 +306,16 @@ def _expand(methods: Iterable[Any], context: MethodContext) -> Iterable[tuple[st
     """Pairs of name and what it stands for."""
     for item in methods:
         if not isinstance(item, str):
-            name, spec = item
-            yield name, spec
+            if not isinstance(item, (tuple, list)) or len(item) != 2:
+                raise ValueError(
+                    f"methods must be names, or pairs of a name and a method. Got {item!r} in it."
+                )
+            yield item[0], item[1]
         elif item in ("default", "quick"):
             for name in METHODS if item == "default" else QUICK:
-                if context.n_classes == 2 or not METHODS[name].binary_only:
-                    yield name, METHODS[name]
+                method = METHODS[name]
+                if not method.needs and (context.n_classes == 2 or not method.binary_only):
+                    yield name, method
         elif item not in METHODS:
             known = ", ".join(map(repr, ["default", "quick", *METHODS]))
             raise ValueError(f"methods must be among {known}. Got {item!r} instead.")
@@ -311,6 +323,8 @@ def _expand(methods: Iterable[Any], context: MethodContext) -> Iterable[tuple[st
             raise ValueError(
                 f"The method {item!r} knows two classes only. Got {context.n_classes} classes."
             )
+        elif METHODS[item].needs:
+            raise ValueError(f"The method {item!r} needs {METHODS[item].needs}.")
         else:
             yield item, METHODS[item]
 
@@ -323,7 +337,7 @@ def _build(name: str, spec: Any, context: MethodContext) -> Any:
         return context.search(_build(name, estimator, context), grid)
     if hasattr(spec, "fit_resample"):
         return context.pipe(context.net(), _seed(clone(spec), context))
-    if not is_classifier(spec):
+    if not hasattr(spec, "fit") or not is_classifier(spec):
         raise TypeError(
             f"The method {name!r} must be a classifier, a sampler, or a pair of one and a grid of "
             f"parameters. Got {spec!r} instead."

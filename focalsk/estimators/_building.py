@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OPTIMIZERS",
     "as_gamma",
+    "class_weights",
     "continue_net",
     "find_optimizer",
     "made_from",
@@ -33,6 +34,7 @@ __all__ = [
     "make_seed",
     "module_params",
     "net_params",
+    "try_module",
 ]
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -50,6 +52,8 @@ def make_net(estimator: FocalNetClassifier, X: Any, n_outputs: int, criterion: A
     )
     try:
         net.initialize()
+        if not isinstance(net.optimizer_, torch.optim.Optimizer):
+            raise TypeError(f"'optimizer' made {net.optimizer_!r} instead of a torch optimizer")
     except Exception as error:
         hint = ""
         if isinstance(error, TypeError) and re.search("'n_(features|outputs)'", str(error)):
@@ -62,7 +66,7 @@ def make_net(estimator: FocalNetClassifier, X: Any, n_outputs: int, criterion: A
             f"'optimizer', 'optimizer_params' and 'callbacks': {error}{hint}"
         ) from error
     if estimator.module is not None:
-        _try_module(net, X[:2], n_outputs)
+        try_module(net, X[:2], n_outputs)
     return net
 
 
@@ -180,9 +184,21 @@ def make_criterion(
             "Only one of 'alpha' and 'class_weight' may be set: class_weight is another name for "
             f"alpha. Got alpha={alpha!r} and class_weight={class_weight!r}."
         )
-    alpha = coding.alpha(class_weight if alpha is None else alpha, counts)
+    alpha = class_weights(alpha, class_weight, coding, counts)
     gamma, smoothing = _check_gamma(estimator.gamma, coding), float(estimator.label_smoothing)
     return alpha, coding.loss(gamma, alpha, smoothing)
+
+
+def class_weights(
+    alpha: Any, class_weight: Any, coding: TargetCoding, counts: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """The weights that `alpha` asks for, or `class_weight`, whose errors are under its own name."""
+    if class_weight is None:
+        return coding.alpha(alpha, counts)
+    try:
+        return coding.alpha(class_weight, counts)
+    except ValueError as error:
+        raise ValueError(str(error).replace("alpha ", "class_weight ", 1)) from error
 
 
 def as_gamma(criterion: Any) -> float | NDArray[np.float64]:
@@ -245,7 +261,8 @@ def module_params(estimator: FocalNetClassifier, n_features: int, n_outputs: int
     if module is None:
         module = FocalMLP
         sizes: Any = estimator.hidden_layer_sizes
-        sizes = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+        listed = isinstance(sizes, Iterable) and not isinstance(sizes, (Mapping, Set))
+        sizes = list(sizes) if listed else [sizes]
         if not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
             raise ValueError(
                 "The 'hidden_layer_sizes' parameter of FocalNetClassifier must be an int in the "
@@ -315,7 +332,7 @@ def _no_callback(callback: Any) -> ValueError:
     )
 
 
-def _try_module(net: FocalNet, X: Any, n_outputs: int) -> None:
+def try_module(net: FocalNet, X: Any, n_outputs: int) -> None:
     """Refuse a user's module that cannot take the data, gives other logits, or cannot learn.
 
     Lazy layers draw their weights here, by the net's seed.
@@ -342,6 +359,10 @@ def _try_module(net: FocalNet, X: Any, n_outputs: int) -> None:
         raise ValueError(
             f"The 'module' {name} must map {X.shape[0]} samples to logits of shape "
             f"{(X.shape[0], n_outputs)}. Got shape {shape} instead."
+        )
+    if not logits.is_floating_point():
+        raise ValueError(
+            f"The 'module' {name} must give floating-point logits. Got {logits.dtype} instead."
         )
     if not logits.requires_grad:
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Real
@@ -168,7 +169,7 @@ def _from_scheme(scheme: str, counts: Floats, beta: float) -> Floats:
         raise ValueError(f"alpha must be one of {list(SCHEMES)} if it is a string. Got {scheme!r}.")
     rule = _RULES[scheme]
     if rule is _effective:
-        if not 0.0 <= beta < 1.0:
+        if not isinstance(beta, Real) or not 0.0 <= beta < 1.0:
             raise ValueError(f"beta must be in the range [0.0, 1.0). Got {beta!r}.")
         rule = partial(_effective, beta=beta)
     return np.apply_along_axis(_of_present, 0, counts, rule)
@@ -215,9 +216,10 @@ def _as_weights(value: ArrayLike, name: str) -> Floats:
     try:
         weight = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers. Got {value!r}.") from error
+        raise ValueError(f"{name} must hold numbers. Got {reprlib.repr(value)}.") from error
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
-        raise ValueError(f"{name} must be finite and not negative. Got {value!r}.")
+        found = value if isinstance(value, list) and len(value) < 20 else reprlib.repr(value)
+        raise ValueError(f"{name} must be finite and not negative. Got {found}.")
     return weight
 
 
@@ -225,7 +227,7 @@ def _count(
     y: Any, classes: ArrayLike | None, sample_weight: ArrayLike | None
 ) -> tuple[list[Any], Floats]:
     """Return the classes and their (weighted) counts: (K,), or (2, K) for a multi-label y."""
-    y = sparse.csc_array(y) if sparse.issparse(y) else np.asarray(y)
+    y = sparse.csc_array(y) if sparse.issparse(y) else _as_labels(y)
     if y.ndim not in (1, 2) or 0 in y.shape:
         raise ValueError(f"y must have one or two dimensions and not be empty. Got {y.shape}.")
     weight = (
@@ -237,10 +239,24 @@ def _count(
         raise ValueError(f"sample_weight must have the shape {y.shape[:1]}. Got {weight.shape}.")
     if not weight.any():
         raise ValueError("sample_weight must have at least one positive weight. Got only zeros.")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weight.sum()):
+            raise ValueError("sample_weight must have a finite sum. Got larger values.")
     names = None if classes is None else np.asarray(classes).tolist()
+    if names is not None and any(name is None or name != name for name in names):
+        raise ValueError(f"classes must not be missing. Got {names}.")
     if names is not None and len(set(names)) != len(names):
         raise ValueError(f"classes must be distinct. Got {names}.")
     return _count_labels(y, names, weight) if y.ndim == 2 else _count_classes(y, names, weight)
+
+
+def _as_labels(y: Any) -> NDArray[Any]:
+    """As an array, in which a list of numbers and strings does not become one of strings."""
+    array = np.asarray(y)
+    if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        mixed = not all(isinstance(label, str) for label in np.asarray(y, dtype=object).flat)
+        array = np.asarray(y, dtype=object) if mixed else array
+    return array
 
 
 def _count_classes(
@@ -253,6 +269,8 @@ def _count_classes(
     found = unique.tolist()
     if any(label is None or label != label for label in found):
         raise ValueError("y has missing labels.")
+    if unique.dtype.kind == "f" and not (np.isfinite(unique) & (unique == np.rint(unique))).all():
+        raise ValueError(f"y must hold classes, whole numbers if they are floats. Got {found[:5]}.")
     names = found if names is None else names
     position = {name: k for k, name in enumerate(names)}
     unknown = [label for label in found if label not in position]

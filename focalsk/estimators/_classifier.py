@@ -52,7 +52,7 @@ from focalsk.estimators._types import (
     Sizes,
 )
 from focalsk.estimators._validation import (
-    check_no_missing,
+    check_class_names,
     check_range,
     check_X,
     check_X_y,
@@ -443,7 +443,7 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     def _partial_fit(
         self, X: Any, y: Any, classes: Any, sample_weight: Any, continuing: bool
     ) -> None:
-        check_no_missing(classes, "classes")
+        check_class_names(classes)
         X, y = check_X_y(self, X, y, reset=not continuing)
         coding = self._coding if continuing else TargetCoding.of(y, self.output, classes)
         if not continuing and classes is None and not coding.multilabel:

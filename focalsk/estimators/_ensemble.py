@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
-from focalsk.estimators._building import OPTIMIZERS, make_seed
+from focalsk.estimators._building import OPTIMIZERS, class_weights, make_net, make_seed
 from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._decisions import METRICS, Decision, decide
@@ -39,7 +39,14 @@ from focalsk.estimators._stack import Fold
 from focalsk.estimators._state import from_plain, plain_attributes, plain_stack, stack_from_plain
 from focalsk.estimators._target_coding import Samples, TargetCoding
 from focalsk.estimators._types import ClassWeight, Numbers, Optimizer, Output, Scheme, Sizes
-from focalsk.estimators._validation import check_table, check_X, check_X_y, take_rows, weigh
+from focalsk.estimators._validation import (
+    check_table,
+    check_X,
+    check_X_y,
+    take_rows,
+    to_mean_one,
+    weigh,
+)
 from focalsk.nets import derive_seed
 
 __all__ = ["FocalEnsembleClassifier"]
@@ -328,7 +335,14 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         chosen = rows.X[:, 0]
         X, n_samples = take_rows(X, chosen), X.shape[0]
         fold, encoder = self._encode(X, coding, rows.codes, rows.weight)
-        members = self._make_members(fold, encoder, hash_rows(X, rows.codes))
+        self._check_decision(fold)
+        table = None if encoder is None else encoder.table_
+        read = X if table is None else table.read(X)  # the same folds in whatever form it comes
+        read = read.to_numpy() if table is None and hasattr(read, "iloc") else read
+        members = self._make_members(fold, encoder, hash_rows(read, rows.codes))
+        if self.module is not None:  # refused in the words of a net that trains alone
+            first = members[0]
+            make_net(first.estimator, fold.samples.X, coding.n_outputs, first.criterion)
         reason = why_no_stack(members[0])
         if reason:
             raise ValueError(f"The members of an ensemble train side by side, but {reason}.")
@@ -340,17 +354,31 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
 
     def _check(self, X: Any, y: Any = None, reset: bool = False) -> Any:
         """What `fit` or a prediction is given; a table is left to its encoder."""
-        if self.module is not None:
-            return check_X_y(self, X, y, reset) if reset else check_X(self, X)
-        if not is_table(X):
-            return check_X_y(self, X, y, reset) if reset else check_X(self, X)
-        return check_table(self, X, y, reset)
+        knows_table = not reset and getattr(self._encoder, "table_", None) is not None
+        if knows_table and not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+            raise TypeError(
+                f"X must be a data frame, as in fit, with the columns "
+                f"{self.feature_names_in_.tolist()}. Got {type(X).__name__}."
+            )
+        if knows_table or (reset and self.module is None and is_table(X)):
+            return check_table(self, X, y, reset)
+        return check_X_y(self, X, y, reset) if reset else check_X(self, X)
+
+    def _check_decision(self, fold: Fold) -> None:
+        """Refuse costs and class weights that no prediction could use, before training."""
+        if self.class_weight is not None:
+            class_weights(None, self.class_weight, fold.coding, fold.counts)
+        rule = self.decision
+        named = isinstance(rule, (tuple, list)) and len(rule) == 2 and isinstance(rule[0], str)
+        if not (isinstance(rule, str) or callable(rule) or named):
+            prior = fold.coding.prior(fold.counts)
+            decide(rule, weights=None, prior=prior, labels=fold.coding.multilabel)
 
     def _encode(
         self, X: Any, coding: TargetCoding, codes: NDArray[Any], weight: NDArray[Any] | None
     ) -> tuple[Fold, InputEncoder | None]:
         if weight is not None:
-            weight = weight / weight.mean()
+            weight = to_mean_one(weight)
         encoder = None
         if self.module is None:
             encoder = InputEncoder().fit(X, sample_weight=weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.special import ndtri
@@ -59,8 +60,11 @@ class InputEncoder(TransformerMixin, BaseEstimator):
             return X
         X = X.toarray() if sparse.issparse(X) else X
         if self.table_ is None:
-            return self.numbers_.transform(X)
-        return np.hstack([self.numbers_.transform(self.table_.numbers(X)), self.table_.others(X)])
+            seen = self.numbers_.transform(X)
+        else:
+            numbers = self.numbers_.transform(self.table_.numbers(X))
+            seen = np.hstack([numbers, self.table_.others(X)])
+        return seen if seen.shape[1] else np.zeros((len(seen), 1))  # no column tells anything
 
 
 class NumberEncoder(TransformerMixin, BaseEstimator):
@@ -202,6 +206,15 @@ class TableEncoder:
         self.others_ = make_encoder(rest).fit(X) if has_others else None
         self.columns_ = columns
         return self
+
+    def read(self, X: Any) -> Any:
+        """What the columns say: numbers (n_samples, n_numbers), or a frame with the others too."""
+        numbers = self.numbers(X)
+        rest = self.columns_.categorical + self.columns_.text
+        if not rest:
+            return numbers
+        words = plain_frame(X)[rest].astype(str).reset_index(drop=True)
+        return pd.concat([pd.DataFrame(numbers), words], axis=1)
 
     def numbers(self, X: Any) -> NDArray[np.float64]:
         """Numeric columns (n_samples, n_numbers), dates among them; NaN is missing."""

@@ -12,6 +12,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from focalsk._compat._sklearn import HasMethods, Interval, fit_context
+from focalsk.estimators._validation import check_no_missing
 
 __all__ = ["LogitAdjustedClassifier", "divide_priors"]
 
@@ -75,6 +76,7 @@ class LogitAdjustedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator
         y : array-like of shape (n_samples,)
             Classes.
         """
+        check_no_missing(y, "y")
         self.estimator_ = clone(self.estimator).fit(X, y)
         self.classes_, counts = np.unique(np.asarray(y), return_counts=True)
         self.class_frequency_ = counts / counts.sum()

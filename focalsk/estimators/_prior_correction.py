@@ -24,6 +24,7 @@ from focalsk._compat._sklearn import (
 )
 from focalsk.estimators._learned_prior import Seen, add_counters, learned_prior, remove_counters
 from focalsk.estimators._types import Numbers
+from focalsk.estimators._validation import check_no_missing, plain
 
 __all__ = ["PriorCorrectedClassifier", "shift_prior"]
 
@@ -167,7 +168,8 @@ class PriorCorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
-        targets = check_targets(y, estimator=self)
+        check_no_missing(y, "y")
+        targets = check_targets(plain(y, "y"), estimator=self)
         check_classification_targets(targets)
         self.classes_, codes = np.unique(targets, return_inverse=True)
         weight = None

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch.nn import functional as F
 
@@ -70,6 +71,11 @@ class TargetCoding(ABC):
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
+            if (wrong := np.setdiff1d(getattr(y, "data", y) if issparse(y) else y, [0, 1])).size:
+                raise ValueError(
+                    "y must hold one class per sample or 0/1 label indicators. Got the values "
+                    f"{wrong.tolist()[:5]} among indicators instead."
+                )
             return LabelCoding(np.arange(y.shape[1]))
         if kind == "multiclass-multioutput":
             raise ValueError(

@@ -20,19 +20,31 @@ if TYPE_CHECKING:
 
     Classifier: TypeAlias = FocalNetClassifier | FocalEnsembleClassifier
 
-__all__ = ["check_X", "check_X_y", "check_no_missing", "check_range", "read_samples", "weigh"]
+__all__ = [
+    "check_X",
+    "check_X_y",
+    "check_class_names",
+    "check_no_missing",
+    "check_range",
+    "plain",
+    "read_samples",
+    "to_mean_one",
+    "weigh",
+]
 
 
 def check_X(estimator: Classifier, X: Any) -> Any:
     """Samples to predict, as floating point array or CSR matrix."""
+    X = plain(X)
     _check_axes(estimator, X)
-    X = validate_data(estimator, X, reset=False, **_rules(estimator))
+    X = validate_data(estimator, X, reset=False, **_rules(estimator, X))
     check_range(X, getattr(getattr(estimator, "net_", None), "dtype", None))
     return X
 
 
 def check_X_y(estimator: Classifier, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     """Samples and targets to train on; with `reset`, what X is like is noted on the estimator."""
+    X, y = plain(X), plain(y, "y")
     _check_axes(estimator, X)
     if sparse.issparse(y) and y.shape[1:] in ((), (1,)):
         raise TypeError(
@@ -40,10 +52,27 @@ def check_X_y(estimator: Classifier, X: Any, y: Any, reset: bool) -> tuple[Any, 
             "Use '.toarray()' to convert it to a dense array."
         )
     check_no_missing(y, "y")
-    X, y = validate_data(estimator, X, y, multi_output=True, reset=reset, **_rules(estimator))
+    X, y = validate_data(estimator, X, y, multi_output=True, reset=reset, **_rules(estimator, X))
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     return X, y
+
+
+def plain(values: Any, name: str = "X") -> Any:
+    """Refuse what NumPy would take for other numbers in silence, and bring tensors to it."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach()
+        return (values.float() if values.dtype is torch.bfloat16 else values).numpy(force=True)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(f"Input {name} is a masked array with missing values: fill or drop them.")
+    if name == "X" and getattr(getattr(values, "dtype", None), "kind", "") in ("m", "M"):
+        raise TypeError(
+            f"X must hold numbers. Got {values.dtype}: a data frame may have columns of dates, and "
+            "FocalEnsembleClassifier reads them."
+        )
+    if hasattr(values, "collect_schema") and not hasattr(values, "to_pandas"):
+        raise TypeError(f"{name} must be data. Got a {type(values).__name__}: call collect().")
+    return values
 
 
 def _check_axes(estimator: Classifier, X: Any) -> None:
@@ -81,10 +110,27 @@ def check_no_missing(values: Any, name: str) -> None:
                 return
         if values.dtype.kind == "f":
             missing = bool(np.isnan(values).any())
+        elif values.dtype.kind in "mM":
+            missing = bool(np.isnat(values).any())
         else:
             missing = values.dtype.kind == "O" and any(map(_is_missing, values.flat))
     if missing:
         raise ValueError(f"Input {name} contains NaN.")
+
+
+def check_class_names(classes: Any) -> None:
+    """Refuse classes that no target could have."""
+    if classes is None:
+        return
+    check_no_missing(classes, "classes")
+    names = np.asarray(classes)
+    if names.ndim != 1:
+        raise ValueError(f"classes must have one dimension. Got an array of shape {names.shape}.")
+    if names.dtype.kind == "f" and not (np.isfinite(names) & (names == np.rint(names))).all():
+        raise ValueError(f"classes must be whole numbers if they are floats. Got {classes!r}.")
+    texts = sum(isinstance(name, str) for name in np.asarray(classes, dtype=object))
+    if 0 < texts < len(names):
+        raise TypeError(f"classes must be all strings or all numbers. Got {classes!r}.")
 
 
 def _is_missing(value: Any) -> bool:
@@ -95,12 +141,12 @@ def _is_missing(value: Any) -> bool:
 
 def check_table(estimator: Classifier, X: Any, y: Any = None, reset: bool = False) -> Any:
     """A data frame with columns of any kind, and its targets if it is to be trained on."""
-    X = X if hasattr(X, "iloc") else X.to_pandas()
+    X = X if hasattr(X, "iloc") else plain(X).to_pandas()
     X = validate_data(estimator, X, reset=reset, skip_check_array=True)
     if not reset:
         return X
     check_consistent_length(X, y)
-    return X, check_y(y)
+    return X, check_y(plain(y, "y"))
 
 
 def check_y(y: Any) -> Any:
@@ -116,12 +162,13 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
-def _rules(estimator: Classifier) -> dict[str, Any]:
+def _rules(estimator: Classifier, X: Any) -> dict[str, Any]:
+    missing = estimator._takes_missing() and not sparse.issparse(X)
     return {
         "accept_sparse": "csr",
         "dtype": (np.float64, np.float32),
         "allow_nd": estimator.module is not None,  # images and the like are for a user's module
-        "ensure_all_finite": "allow-nan" if estimator._takes_missing() else True,
+        "ensure_all_finite": "allow-nan" if missing else True,
     }
 
 
@@ -129,11 +176,21 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
     """The samples that have a weight, with the weights checked."""
     if sample_weight is None:
         return Samples(X, codes, None)
-    weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    weight = check_sample_weight(plain(sample_weight), X, ensure_non_negative=True)
+    if np.ndim(sample_weight) == 0:  # scikit-learn spreads a number and does not look at it
+        weight = check_sample_weight(weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
     samples = Samples(X, codes, weight)
     return samples if weight.all() else samples.take(weight > 0)
+
+
+def to_mean_one(weight: NDArray[Any]) -> NDArray[Any]:
+    """Weights scaled to mean 1, however large they are."""
+    with np.errstate(over="ignore"):
+        overflows = not np.isfinite(weight.sum())
+    weight = weight / weight.max() if overflows else weight
+    return weight / weight.mean()
 
 
 def read_samples(
@@ -153,11 +210,6 @@ def read_samples(
     coding = TargetCoding.of(y, estimator.output)
     samples = weigh(X, coding.encode(y), sample_weight)
     if samples.weight is not None:
-        weight = samples.weight
-        with np.errstate(over="ignore"):
-            overflows = not np.isfinite(weight.sum())
-        if overflows:
-            weight = weight / weight.max()
-        samples = samples._replace(weight=weight / weight.mean())
+        samples = samples._replace(weight=to_mean_one(samples.weight))
     coding.check_several(samples.codes, estimator)
     return coding, samples

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -42,10 +42,28 @@ def check_options(
         raise ValueError(f"reduction must be 'none', 'sum' or 'mean', got {reduction!r}.")
     if avg_factor is not None and reduction != "mean":
         raise ValueError(f"avg_factor needs reduction='mean', got reduction={reduction!r}.")
-    if isinstance(avg_factor, Real) and not avg_factor > 0:
-        raise ValueError(f"avg_factor must be positive, got {avg_factor!r}.")
+    if avg_factor is not None:
+        _check_factor(avg_factor)
     if not isinstance(label_smoothing, Real) or not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be a float in [0, 1], got {label_smoothing!r}.")
+
+
+def _check_factor(avg_factor: object) -> None:
+    scalar = isinstance(avg_factor, Tensor) and avg_factor.dim() == 0
+    if isinstance(avg_factor, Tensor):
+        good = scalar and (not _readable(avg_factor) or 0 < float(avg_factor) < math.inf)
+    elif isinstance(avg_factor, Real):
+        good = 0 < avg_factor < math.inf
+    else:
+        raise TypeError(f"avg_factor must be a number or a scalar tensor, got {avg_factor!r}.")
+    if not good:
+        raise ValueError(f"avg_factor must be positive and finite, got {avg_factor!r}.")
+
+
+def check_ignore_index(ignore_index: object) -> None:
+    """Refuse what is no index of a class."""
+    if not isinstance(ignore_index, Integral) or isinstance(ignore_index, bool):
+        raise TypeError(f"ignore_index must be an int, got {ignore_index!r}.")
 
 
 def check_smoothing(label_smoothing: float) -> None:
@@ -99,6 +117,8 @@ def softmax_parameters(gamma: Values, alpha: Values | None) -> tuple[float | Ten
         )
     if value.dim() > 1:
         raise ValueError(f"alpha must be a vector, got shape {tuple(value.shape)}.")
+    if _readable(value) and value.numel() and not value.any():
+        raise ValueError(f"alpha must be positive for some class, got {alpha!r}.")
     return _check_gamma(gamma), value
 
 
@@ -126,13 +146,30 @@ def check_outcome_weights(alpha: Values) -> float | Tensor:
 
 def fit_to(name: str, value: Any, n_classes: int, input: Tensor) -> Any:
     """Return a parameter in the input's dtype and place, one entry per class."""
+    if value is None:
+        return value
     if not isinstance(value, Tensor):
+        check_representable(name, value, input.dtype)
         return value
     if value.dim() > 0 and value.shape[-1] != n_classes:
         raise ValueError(
             f"{name} must have {n_classes} entries, one per class, got shape {tuple(value.shape)}."
         )
+    check_representable(name, value, input.dtype)
     return value.to(input.device, input.dtype)
+
+
+def check_representable(name: str, value: float | Tensor, dtype: torch.dtype) -> None:
+    """Refuse a finite value that a narrower type would take for infinite."""
+    limit = torch.finfo(dtype).max
+    if isinstance(value, Tensor):
+        if value.dtype == dtype or value.numel() == 0 or not _readable(value):
+            return
+        value = float(value.max())
+    elif is_traced():
+        return
+    if value > limit:
+        raise ValueError(f"{name} must be at most {limit:.4g} to be {dtype}, got {value!r}.")
 
 
 def check_softmax_shapes(input: Tensor, target: Tensor) -> int:
@@ -144,6 +181,8 @@ def check_softmax_shapes(input: Tensor, target: Tensor) -> int:
     if input.dim() == 0:
         raise ValueError("input must have an axis for the classes, got a scalar.")
     dim = min(input.dim() - 1, 1)
+    if input.shape[dim] == 0:
+        raise ValueError(f"input must have some classes, got shape {tuple(input.shape)}.")
     indices = input.shape[:dim] + input.shape[dim + 1 :]
     dense = target.is_floating_point()
     if target.shape != (input.shape if dense else indices):
@@ -166,6 +205,8 @@ def working_dtype(input: Tensor) -> tuple[torch.dtype, Tensor]:
     """Return the dtype of the result, and the input in float32 or float64."""
     if not isinstance(input, Tensor) or not input.is_floating_point():
         raise TypeError(f"input must be a tensor of floating-point logits, got {_kind(input)}.")
+    if input.layout != torch.strided:
+        raise TypeError(f"input must be a dense tensor, got {input.layout}.")
     if input.dtype in (torch.float32, torch.float64):
         return input.dtype, input
     autocast = torch.is_autocast_enabled(input.device.type)
@@ -212,6 +253,7 @@ def spread_weight(weight: Values, loss: Tensor) -> Tensor:
     """Return weights that broadcast to the loss: one per sample spreads over what follows."""
     weight = _as_tensor("weight", weight)
     _check_range("weight", weight, math.inf)
+    check_representable("weight", weight, loss.dtype)
     weight = weight.to(loss.device, loss.dtype)
     spread = weight.reshape(weight.shape + (1,) * (loss.dim() - weight.dim()))
     fits = spread.dim() == loss.dim() and all(

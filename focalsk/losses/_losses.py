@@ -16,6 +16,7 @@ from focalsk.losses._checks import (
     Reduction,
     Values,
     binary_target,
+    check_ignore_index,
     check_options,
     check_probabilities,
     check_softmax_shapes,
@@ -368,6 +369,7 @@ def _softmax_loss(
     avg_factor: float | Tensor | None,
 ) -> Tensor:
     check_options(reduction, avg_factor, label_smoothing)
+    check_ignore_index(ignore_index)
     dtype, input = working_dtype(input)
     dim = check_softmax_shapes(input, target)
     n_classes = input.shape[dim]

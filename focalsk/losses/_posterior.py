@@ -19,6 +19,7 @@ Class-Posterior Probability Estimation: A Theoretical Perspective", CVPR 2021, a
 """
 
 import math
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +29,7 @@ from focalsk.losses._checks import (
     Values,
     as_parameter,
     check_outcome_weights,
+    check_representable,
     check_smoothing,
     outcome_weights,
 )
@@ -83,12 +85,17 @@ def focal_posterior(
     tensor([[0.9268, 0.0612, 0.0120]])
     """
     logits = _at_least_float32(logits)
+    if not isinstance(dim, Integral):
+        raise TypeError(f"dim must be an int, got {dim!r}.")
+    if logits.dim() and logits.size(dim) == 0:
+        raise ValueError(f"logits must have some classes, got shape {tuple(logits.shape)}.")
     weights = None if alpha is None else _along(dim, logits, "alpha", alpha)
     if weights is not None and weights.dim() == 0:
         raise ValueError(f"alpha must hold one weight per class, got {alpha!r}.")
     if weights is not None and not is_traced() and not weights.any():
         raise ValueError(f"alpha must be positive for some class, got {alpha!r}.")
     gamma = as_parameter("gamma", gamma)
+    check_representable("gamma", gamma, logits.dtype)
     check_smoothing(label_smoothing)
     taped = torch.is_grad_enabled() and logits.requires_grad
     simple = not taped and not is_traced() and _are_moderate(weights)
@@ -147,6 +154,8 @@ def sigmoid_focal_posterior(
         return unsmoothed(scores.sigmoid(), label_smoothing)
     check_outcome_weights(alpha)
     negative, positive = outcome_weights(_along(-1, scores, "alpha", alpha))
+    if not is_traced() and not ((positive > 0) | (negative > 0)).all():
+        raise ValueError(f"alpha must be positive for some outcome of each label, got {alpha!r}.")
     trained = (positive > 0) & (negative > 0)
     posterior = (scores + negative.log() - positive.log()).sigmoid()
     posterior = unsmoothed(posterior, label_smoothing)
@@ -286,7 +295,9 @@ def _at_least_float32(logits: Tensor) -> Tensor:
 
 def _along(dim: int, logits: Tensor, name: str, value: Values) -> Tensor:
     """Return a checked parameter as a tensor that broadcasts to the logits, vectors on `dim`."""
-    tensor = torch.as_tensor(as_parameter(name, value), dtype=logits.dtype, device=logits.device)
+    value = as_parameter(name, value)
+    check_representable(name, value, logits.dtype)
+    tensor = torch.as_tensor(value, dtype=logits.dtype, device=logits.device)
     if tensor.dim() != 1:
         return tensor
     if len(tensor) not in (1, logits.shape[dim]):

@@ -97,7 +97,7 @@ class ArrayDataset(Dataset):
         self.X = X if sparse.issparse(X) else as_tensor(X)
         n_samples = self.X.shape[0]
         self.y = torch.zeros(1, dtype=torch.int64).expand(n_samples) if y is None else _as_target(y)
-        self.weight = None if sample_weight is None else as_tensor(sample_weight)
+        self.weight = None if sample_weight is None else _as_weight(sample_weight)
         for name, values in (("y", self.y), ("sample_weight", self.weight)):
             if values is not None and len(values) != n_samples:
                 raise ValueError(
@@ -136,6 +136,13 @@ class ArrayDataset(Dataset):
                 return self
         weight = None if self.weight is None else self.weight.to(device)
         return ArrayDataset(self.X.to(device), self.y.to(device), weight)
+
+
+def _as_weight(sample_weight: Any) -> torch.Tensor:
+    try:
+        return as_tensor(sample_weight)
+    except TypeError as error:
+        raise TypeError(f"sample_weight must hold numbers: {error}") from error
 
 
 def check_weight(weight: torch.Tensor) -> None:

@@ -278,6 +278,8 @@ def make_encoder(columns: Columns) -> Pipeline:
     >>> make_encoder(infer_columns(X)).fit_transform(X).shape
     (4, 4)
     """
+    if not isinstance(columns, Columns):
+        raise TypeError(f"columns must be a Columns, as infer_columns gives. Got {columns!r}.")
     numeric = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),

@@ -67,6 +67,8 @@ def plain_frame(X: Any) -> pd.DataFrame:
         frame = pd.concat(columns, axis=1) if columns else X.copy()
         frame.attrs = X.attrs
         return frame.set_axis(names, axis=1)
+    if hasattr(X, "collect_schema") and not hasattr(X, "to_pandas"):
+        raise TypeError(f"X must be a DataFrame. Got a {type(X).__name__}: call collect().")
     if type(X).__module__.startswith("polars") and hasattr(X, "columns"):
         return pd.DataFrame({str(name): _of_polars(X[name]) for name in X.columns})
     raise TypeError(f"X must be a DataFrame of pandas or polars. Got {type(X).__name__} instead.")

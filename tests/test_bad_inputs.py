@@ -1,0 +1,728 @@
+"""Bad and odd inputs in one table: each has its error with its words, or the result of a plain one.
+
+A row is the call and what comes: the type of an error and a part of its message, or nothing where
+the answer is that of the same data in NumPy's arrays, bit by bit.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from torch import nn
+
+from focalsk import (
+    FocalEnsembleClassifier,
+    FocalGridSearchCV,
+    FocalLoss,
+    FocalNet,
+    FocalNetClassifier,
+    FocalRandomizedSearchCV,
+    PriorCorrectedClassifier,
+    compute_alpha,
+    focal_loss,
+    focal_posterior,
+    sigmoid_focal_loss,
+    sigmoid_focal_posterior,
+)
+from focalsk.cli import main
+from focalsk.comparison import LogitAdjustedClassifier, compare_resampling
+from focalsk.tables import Columns, infer_columns, make_encoder, read_table
+
+NAN, INF = np.nan, np.inf
+X = np.random.default_rng(0).normal(size=(40, 3))
+Y = (X[:, 0] > 0.5).astype(int)
+Y[:4] = 0, 1, 0, 1
+LABELS = np.stack([Y, X[:, 1] > 0], 1).astype(int)
+WORDS = np.array(["no", "yes"])[Y]
+FRAME = pd.DataFrame(X, columns=list("abc"))
+MIXED = FRAME.assign(d=["x", "y"] * 20)
+Z, T = torch.zeros(3, 2), torch.tensor([0, 1, 0])
+
+
+def but(values: Any, one: Any) -> np.ndarray:
+    """Values whose first is another."""
+    values = np.asarray(values)
+    if isinstance(one, float):
+        values = values.astype(float)
+    elif one is None or isinstance(one, str) or values.dtype.kind == "U":
+        values = values.astype(object)
+    values = values.copy()
+    values.flat[0] = one
+    return values
+
+
+def net(**params: Any) -> FocalNetClassifier:
+    return FocalNetClassifier(**{"max_epochs": 1, "random_state": 0} | params)
+
+
+def ensemble(**params: Any) -> FocalEnsembleClassifier:
+    small = {"n_estimators": 2, "n_folds": 2, "max_epochs": 1, "hidden_layer_sizes": 2}
+    return FocalEnsembleClassifier(**small | {"random_state": 0} | params)
+
+
+def bare(**params: Any) -> FocalNet:
+    return FocalNet(nn.Linear(3, 2), **{"max_epochs": 1, "verbose": 0} | params)
+
+
+def grid(grid: Any = None, *, estimator: Any = None, **params: Any) -> FocalGridSearchCV:
+    grid = {"gamma": [0, 2]} if grid is None else grid
+    return FocalGridSearchCV(estimator or net(), grid, **{"cv": 2} | params)
+
+
+def random(**params: Any) -> FocalRandomizedSearchCV:
+    return FocalRandomizedSearchCV(
+        net(), {"gamma": [0, 2]}, **{"cv": 2, "n_iter": 2, "random_state": 0} | params
+    )
+
+
+def corrected(**params: Any) -> PriorCorrectedClassifier:
+    return PriorCorrectedClassifier(LogisticRegression(), **params)
+
+
+def compare(X: Any = X, y: Any = Y, **params: Any) -> Any:
+    few = {"estimator": net(), "methods": ["cross-entropy"], "cv": 2, "tune": False}
+    return compare_resampling(X, y, **few | {"random_state": 0} | params)
+
+
+class Splits:
+    """Splits of given sizes, whatever there is to split."""
+
+    def __init__(self, *sizes: tuple[int, int]) -> None:
+        self.sizes = sizes
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Any:
+        return ((np.arange(a), np.arange(len(Y) - b, len(Y))) for a, b in self.sizes)
+
+    def get_n_splits(self, *args: Any) -> int:
+        return len(self.sizes)
+
+
+class Detached(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).detach()
+
+
+class Whole(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).long()
+
+
+class Mapping(nn.Linear):
+    def forward(self, x: torch.Tensor) -> Any:
+        return {"logits": super().forward(x)}
+
+
+@dataclass
+class Row:
+    name: str
+    call: Any
+    error: type[BaseException]
+    message: str
+
+
+def refused(group: str, rows: list[tuple[str, Any, type[BaseException], str]]) -> list[Any]:
+    return [pytest.param(Row(*row), id=f"{group}: {row[0]}") for row in rows]
+
+
+SHAPE = "Expected 2D array, got 1D array instead"
+NO_NAN = "Input X contains NaN"
+NO_INF = "Input X contains infinity or a value too large"
+NO_NAN_Y = "Input y contains NaN"
+
+LOSSES = [
+    ("input a list", lambda: focal_loss([[1.0, 2.0]], T), TypeError, "input must be a tensor"),
+    ("input int", lambda: focal_loss(Z.long(), T), TypeError, "got torch.int64"),
+    ("input sparse", lambda: focal_loss(Z.to_sparse(), T), TypeError, "input must be a dense"),
+    ("input scalar", lambda: focal_loss(Z[0, 0], T[0]), ValueError, "must have an axis for"),
+    ("no classes", lambda: focal_loss(Z[:, :0], T), ValueError, "input must have some classes"),
+    ("target NumPy", lambda: focal_loss(Z, T.numpy()), TypeError, "target must be a tensor"),
+    ("target bool", lambda: focal_loss(Z, T.bool()), TypeError, "got torch.bool"),
+    ("target 2", lambda: focal_loss(Z, T + 1), ValueError, "class indices in [0, 2)"),
+    ("target shape", lambda: focal_loss(Z, T[:2]), ValueError, "target must have shape (3,)"),
+    ("target NaN", lambda: focal_loss(Z, Z * NAN), ValueError, "target must be in [0, 1]"),
+    ("gamma NaN", lambda: focal_loss(Z, T, NAN), ValueError, "gamma must be finite"),
+    ("gamma inf", lambda: focal_loss(Z, T, INF), ValueError, "gamma must be finite"),
+    ("gamma -1", lambda: focal_loss(Z, T, -1), ValueError, "finite and not negative, got -1"),
+    ("gamma text", lambda: focal_loss(Z, T, "2"), TypeError, "gamma must be a number"),
+    ("gamma of 3", lambda: focal_loss(Z, T, [1, 2, 3]), ValueError, "gamma must have 2 entries"),
+    ("gamma 1e300", lambda: focal_loss(Z, T, 1e300), ValueError, "gamma must be at most 3.403e+38"),
+    ("alpha one", lambda: focal_loss(Z, T, 2, 0.5), ValueError, "one weight per class"),
+    ("alpha 0", lambda: focal_loss(Z, T, 2, [0, 0]), ValueError, "alpha must be positive for some"),
+    ("alpha 1e300", lambda: focal_loss(Z, T, 2, [1, 1e300]), ValueError, "alpha must be at most"),
+    ("alpha name", lambda: focal_loss(Z, T, 2, "balanced"), TypeError, "alpha must be a number"),
+    ("alpha ragged", lambda: FocalLoss(2, [[1], [1, 2]]), TypeError, "alpha must be a number"),
+    ("weight -1", lambda: focal_loss(Z, T, weight=-1), ValueError, "weight must be finite and not"),
+    ("weight of 2", lambda: focal_loss(Z, T, weight=[1, 1]), ValueError, "broadcastable"),
+    ("weight 1e300", lambda: focal_loss(Z, T, weight=1e300), ValueError, "weight must be at most"),
+    (
+        "average 0",
+        lambda: focal_loss(Z, T, avg_factor=0),
+        ValueError,
+        "avg_factor must be positive",
+    ),
+    ("average inf", lambda: focal_loss(Z, T, avg_factor=INF), ValueError, "positive and finite"),
+    ("average text", lambda: focal_loss(Z, T, avg_factor="3"), TypeError, "avg_factor must be a"),
+    ("average of 2", lambda: focal_loss(Z, T, avg_factor=T[:2]), ValueError, "avg_factor must be"),
+    ("ignored 1.5", lambda: focal_loss(Z, T, ignore_index=1.5), TypeError, "ignore_index must be"),
+    ("reduction", lambda: focal_loss(Z, T, reduction=["mean"]), ValueError, "reduction must be"),
+    (
+        "smoothing",
+        lambda: focal_loss(Z, T, label_smoothing=NAN),
+        ValueError,
+        "label_smoothing must",
+    ),
+    ("labels: target 2", lambda: sigmoid_focal_loss(Z, Z + 2), ValueError, "target must be in"),
+    ("labels: alpha 2", lambda: sigmoid_focal_loss(Z, Z, 2, 2), ValueError, "alpha must be in"),
+    (
+        "posterior: list",
+        lambda: focal_posterior([[1.0]], 2),
+        TypeError,
+        "logits must be a floating",
+    ),
+    ("posterior: gamma", lambda: focal_posterior(Z, 1e300), ValueError, "gamma must be at most"),
+    ("posterior: 0", lambda: focal_posterior(Z, 2, [0, 0]), ValueError, "alpha must be positive"),
+    ("posterior: large", lambda: focal_posterior(Z, 2, [1, 1e300]), ValueError, "alpha must be at"),
+    ("posterior: dim", lambda: focal_posterior(Z, 2, dim=5), IndexError, "Dimension out of range"),
+    ("posterior: dim '1'", lambda: focal_posterior(Z, 2, dim="1"), TypeError, "dim must be an int"),
+    ("posterior: none", lambda: focal_posterior(Z[:, :0], 2), ValueError, "must have some classes"),
+    (
+        "posterior of labels: 0",
+        lambda: sigmoid_focal_posterior(Z, 2, np.zeros((2, 2))),
+        ValueError,
+        "alpha must be positive for some outcome",
+    ),
+]
+
+ALPHAS = [
+    ("scheme", lambda: compute_alpha("foo", Y), ValueError, "alpha must be one of ['balanced'"),
+    ("of 3", lambda: compute_alpha([1, 2, 3], Y), ValueError, "alpha must have the shape (2,)"),
+    ("y floats", lambda: compute_alpha("sqrt", [0.1, 0.2]), ValueError, "whole numbers if they"),
+    ("y inf", lambda: compute_alpha("sqrt", [1, INF]), ValueError, "y must hold classes"),
+    ("y mixed", lambda: compute_alpha("sqrt", [0, "a"]), ValueError, "y must hold labels of one"),
+    ("y None", lambda: compute_alpha("sqrt", [0, None]), ValueError, "with none missing"),
+    ("classes NaN", lambda: compute_alpha("sqrt", Y, classes=[0, 1, NAN]), ValueError, "missing"),
+    ("beta text", lambda: compute_alpha("effective", Y, beta="a"), ValueError, "beta must be in"),
+    (
+        "weights overflow",
+        lambda: compute_alpha("sqrt", Y, sample_weight=np.full(40, 1e308)),
+        ValueError,
+        "sample_weight must have a finite sum",
+    ),
+]
+
+
+def of_both(make: Any) -> list[tuple[str, Any, type[BaseException], str]]:
+    """What FocalNetClassifier and FocalEnsembleClassifier refuse alike."""
+
+    def fit(X_: Any = X, y: Any = Y, weight: Any = None, **params: Any) -> Any:
+        return lambda: make(**params).fit(X_, y, sample_weight=weight)
+
+    name = type(make()).__name__
+    several = f"{name} needs samples of at least 2 classes"
+    return [
+        ("X inf", fit(but(X, INF)), ValueError, NO_INF),
+        ("X word", fit(but(X, "word")), ValueError, "could not convert string to float: 'word'"),
+        ("X complex", fit(X + 0j), ValueError, "Complex data not supported"),
+        ("X datetimes", fit(np.zeros((40, 3), "M8[s]")), TypeError, "Got datetime64[s]"),
+        ("X masked", fit(np.ma.masked_less(X, 0)), ValueError, "X is a masked array"),
+        ("X matrix", fit(np.asmatrix(X)), TypeError, "np.matrix is not supported"),
+        ("X ragged", fit([[1, 2], [1]] * 20), ValueError, "inhomogeneous shape"),
+        ("X 1-d", fit(X[:, 0]), ValueError, SHAPE),
+        ("X 3-d", fit(X[:, :, None]), ValueError, "dim <= 2 is required"),
+        ("X None", fit(None), ValueError, "Expected 2D array, got scalar"),
+        ("X series", fit(FRAME["a"]), ValueError, "Expected a 2-dimensional container"),
+        ("X no rows", fit(X[:0], Y[:0]), ValueError, "Found array with 0 sample(s)"),
+        ("X no columns", fit(X[:, :0]), ValueError, "Found array with 0 feature(s)"),
+        ("X one row", fit(X[:1], Y[:1]), ValueError, several),
+        ("X shorter", fit(X[:9]), ValueError, "inconsistent numbers of samples: [9, 40]"),
+        ("X sparse NaN", fit(sp.csr_array(but(X, NAN))), ValueError, NO_NAN),
+        ("X sparse inf", fit(sp.csc_array(but(X, -INF))), ValueError, NO_INF),
+        ("X lazy", fit(pl.DataFrame(X).lazy()), (TypeError, ValueError), "LazyFrame"),
+        ("X twins", fit(FRAME.set_axis(["a", "a", "b"], axis=1)), ValueError, "'a'"),
+        ("y None", fit(y=None), ValueError, "requires y to be passed"),
+        ("y continuous", fit(y=X[:, 0]), ValueError, "Unknown label type: continuous"),
+        ("y one NaN", fit(y=but(Y, NAN)), ValueError, NO_NAN_Y),
+        ("y one None", fit(y=but(WORDS, None)), ValueError, NO_NAN_Y),
+        ("y one NA", fit(y=pd.array(but(WORDS, None), dtype="string")), ValueError, NO_NAN_Y),
+        ("y polars null", fit(y=pl.Series([None, *WORDS[1:]])), ValueError, NO_NAN_Y),
+        ("y NaT", fit(y=np.array(["NaT", "2020"], "M8[D]")[Y]), ValueError, NO_NAN_Y),
+        ("y inf", fit(y=but(Y, INF)), ValueError, "Input y contains infinity"),
+        ("y masked", fit(y=np.ma.masked_equal(Y, 1)), ValueError, "y is a masked array"),
+        ("y mixed", fit(y=but(WORDS, 1)), (TypeError, ValueError), ""),
+        ("y one class", fit(y=Y * 0), ValueError, several),
+        ("y 3-d", fit(y=Y[:, None, None]), ValueError, "Found array with dim 3"),
+        ("y several", fit(y=LABELS * [1, 2]), ValueError, "0/1 label indicators. Got"),
+        ("y indicators 0/2", fit(y=LABELS * 2), ValueError, "Got the values [2] among indicators"),
+        ("y bytes", fit(y=WORDS.astype("S")), TypeError, "represented as bytes"),
+        ("y complex", fit(y=Y + 0j), ValueError, "Complex data not supported"),
+        ("y sparse", fit(y=sp.csr_array(Y[:, None])), TypeError, "Sparse data was passed for y"),
+        ("y a dict", fit(y={0: 1}), TypeError, "at least 1 dimension"),
+        ("weight -1", fit(weight=-np.ones(40)), ValueError, "Negative values in data passed"),
+        ("weight NaN", fit(weight=but(np.ones(40), NAN)), ValueError, "sample_weight contains NaN"),
+        ("weight inf", fit(weight=but(np.ones(40), INF)), ValueError, "contains infinity"),
+        ("weight all 0", fit(weight=np.zeros(40)), ValueError, "ample"),
+        ("weight number NaN", fit(weight=NAN), ValueError, "sample_weight"),
+        ("weight of one class", fit(weight=1.0 - Y), ValueError, several),
+        ("weight shorter", fit(weight=np.ones(9)), ValueError, "sample_weight.shape == (9,)"),
+        ("weight 2-d", fit(weight=np.ones((40, 1))), ValueError, "must be 1D array or scalar"),
+        ("weight None", fit(weight=[None] * 40), ValueError, "sample_weight contains NaN"),
+        ("gamma NaN", fit(gamma=NAN), ValueError, f"'gamma' parameter of {name} must be"),
+        ("gamma of 3", fit(gamma=[1, 2, 3]), ValueError, "or 2 of them, one per class"),
+        ("gamma inf", fit(gamma=[1, INF]), ValueError, "'gamma' parameter of FocalNetClassifier"),
+        ("alpha name", fit(alpha="foo"), ValueError, f"'alpha' parameter of {name} must be"),
+        ("alpha NaN", fit(alpha=[1, NAN]), ValueError, "alpha must be finite and not negative"),
+        ("alpha 0", fit(alpha=[0, 0]), ValueError, "at least one class a positive weight"),
+        ("alpha unknown", fit(alpha={5: 1}), ValueError, "alpha has the keys [5]"),
+        ("class_weight", fit(class_weight={5: 1}), ValueError, "class_weight has the keys [5]"),
+        ("smoothing", fit(label_smoothing=1), ValueError, "'label_smoothing' parameter"),
+        ("output", fit(output="relu"), ValueError, "'output' parameter"),
+        ("decision", fit(decision="foo"), ValueError, "'decision' parameter"),
+        ("costs", fit(decision=[[0, 1, 2]]), ValueError, "A cost matrix for 'decision'"),
+        ("lr", fit(lr=NAN), ValueError, "'lr' parameter"),
+        ("epochs", fit(max_epochs=1.5), ValueError, "'max_epochs' parameter"),
+        ("batch", fit(batch_size=0), ValueError, "'batch_size' parameter"),
+        ("device", fit(device="foo"), ValueError, "'device' parameter"),
+        ("meta", fit(device="meta"), ValueError, "its tensors hold no numbers"),
+        ("layers 0", fit(hidden_layer_sizes=[0]), ValueError, "'hidden_layer_sizes' parameter"),
+        ("layers a dict", fit(hidden_layer_sizes={1: 2}), ValueError, "'hidden_layer_sizes'"),
+        ("module detached", fit(module=Detached(3, 2)), ValueError, "cannot be trained"),
+        ("module whole", fit(module=Whole(3, 2)), ValueError, "floating-point logits"),
+        ("module dict", fit(module=Mapping(3, 2)), ValueError, "Got shape () instead"),
+        ("module one logit", fit(module=nn.Linear(3, 1)), ValueError, "logits of shape (2, 2)"),
+        ("module 4 wide", fit(module=nn.Linear(4, 2)), ValueError, "failed on samples of shape"),
+        ("unfitted", lambda: make().predict(X), NotFittedError, f"This {name} instance is not"),
+        ("predict inf", lambda: make().fit(X, Y).predict(but(X, INF)), ValueError, NO_INF),
+        ("predict 2", lambda: make().fit(X, Y).predict(X[:, :2]), ValueError, "X has 2 features"),
+        ("predict no rows", lambda: make().fit(X, Y).predict(X[:0]), ValueError, "0 sample(s)"),
+        ("predict 1-d", lambda: make().fit(X, Y).predict_proba(X[0]), ValueError, SHAPE),
+        (
+            "predict other order",
+            lambda: make().fit(FRAME, Y).predict(FRAME[["b", "a", "c"]]),
+            ValueError,
+            "must be in the same order as they were in fit",
+        ),
+    ]
+
+
+CLASSIFIER = [
+    (
+        "both weights",
+        lambda: net(alpha="sqrt", class_weight="balanced").fit(X, Y),
+        ValueError,
+        "Only one of 'alpha' and 'class_weight'",
+    ),
+    ("X NaN", lambda: net().fit(but(X, NAN), Y), ValueError, NO_NAN),
+    ("X None in it", lambda: net().fit(but(X, None), Y), ValueError, NO_NAN),
+    ("X NA", lambda: net().fit(FRAME.astype("Float64").mask(FRAME > 1), Y), ValueError, NO_NAN),
+    ("predict NaN", lambda: net().fit(X, Y).predict(but(X, NAN)), ValueError, NO_NAN),
+    (
+        "predict too large",
+        lambda: net().fit(X.astype("f4"), Y).predict_proba(X * 1e39),
+        ValueError,
+        "too large for dtype('float32')",
+    ),
+    (
+        "optimizer",
+        lambda: net(optimizer=lambda p, **_: None).fit(X, Y),
+        ValueError,
+        "instead of a torch optimizer",
+    ),
+    ("callbacks", lambda: net(callbacks=[("a",)]).fit(X, Y), ValueError, "'callbacks' parameter"),
+    (
+        "monitor",
+        lambda: net(early_stopping=True, monitor=lambda *_: "a").fit(X, Y),
+        ValueError,
+        "must give a number. Got 'a'",
+    ),
+    (
+        "monitor NaN",
+        lambda: net(early_stopping=True, monitor=lambda *_: NAN).fit(X, Y),
+        ValueError,
+        "there is no best epoch to keep",
+    ),
+    ("classes NaN", lambda: net().partial_fit(X, Y, [0, NAN]), ValueError, "classes contains NaN"),
+    ("classes 1.5", lambda: net().partial_fit(X, Y, [0, 1.5]), ValueError, "classes must be whole"),
+    ("classes 2-d", lambda: net().partial_fit(X, Y, [[0, 1]]), ValueError, "classes must have one"),
+    ("classes mixed", lambda: net().partial_fit(X, Y, [0, "a"]), TypeError, "classes must be all"),
+    ("no classes", lambda: net().partial_fit(X, Y), ValueError, "classes must be passed on the"),
+    ("lr 1e300", lambda: net(lr=1e300, max_epochs=3).fit(X, Y), ValueError, "Training diverged"),
+]
+
+ENSEMBLE = [
+    ("batches", lambda: ensemble(batch_size="foo").fit(X, Y), ValueError, "'batch_size' parameter"),
+    ("members", lambda: ensemble(n_estimators=0).fit(X, Y), ValueError, "'n_estimators' parameter"),
+    ("folds", lambda: ensemble(n_folds=1).fit(X, Y), ValueError, "'n_folds' parameter"),
+    (
+        "decision afterwards",
+        lambda: ensemble().fit(X, Y).set_params(decision="foo").predict(X),
+        ValueError,
+        "decision must be among 'auto'",
+    ),
+    (
+        "array after a table",
+        lambda: ensemble().fit(MIXED, Y).predict(MIXED.to_numpy()),
+        TypeError,
+        "X must be a data frame, as in fit, with the columns ['a', 'b', 'c', 'd']",
+    ),
+    (
+        "word in a number",
+        lambda: ensemble().fit(MIXED, Y).predict(MIXED.assign(a="x")),
+        ValueError,
+        "Column 'a' must hold numbers. Got 'x'",
+    ),
+    (
+        "objects",
+        lambda: ensemble().fit(MIXED.assign(a=[[1]] * 40), Y),
+        ValueError,
+        "Column 'a' mixes numbers and strings",
+    ),
+]
+
+NETS = [
+    ("y None", lambda: bare().fit(X, None), ValueError, "y must be given"),
+    ("y words", lambda: bare().fit(X, WORDS), TypeError, "A net trains on class indices"),
+    ("y 2", lambda: bare().fit(X, Y + 1), ValueError, "class indices in [0, 2)"),
+    ("y shorter", lambda: bare().fit(X, Y[:9]), ValueError, "y must have one entry per sample"),
+    ("X a list", lambda: bare().fit(X.tolist(), Y), TypeError, "X must be an array"),
+    (
+        "weight -1",
+        lambda: bare().fit(X, Y, sample_weight=-np.ones(40)),
+        ValueError,
+        "sample_weight must be finite and not negative",
+    ),
+    (
+        "weight words",
+        lambda: bare().fit(X, Y, sample_weight=["a"] * 40),
+        TypeError,
+        "sample_weight must hold numbers",
+    ),
+    ("gamma", lambda: bare(criterion__gamma=-1).fit(X, Y), ValueError, "gamma must be finite"),
+    (
+        "NaN out",
+        lambda: bare().fit(X, Y).predict_proba(but(X, NAN).astype("f4")),
+        ValueError,
+        "gives NaN for some samples",
+    ),
+]
+
+PRIORS = [
+    ("y None in it", lambda: corrected().fit(X, but(WORDS, None)), ValueError, NO_NAN_Y),
+    ("y continuous", lambda: corrected().fit(X, X[:, 0]), ValueError, "Unknown label type"),
+    ("y labels", lambda: corrected().fit(X, LABELS), ValueError, "y should be a 1d array"),
+    ("prior NaN", lambda: corrected(train_prior=[1, NAN]).fit(X, Y), ValueError, "'train_prior'"),
+    ("prior of 3", lambda: corrected(target_prior=[1, 2, 3]).fit(X, Y), ValueError, "per class"),
+    ("prior keys", lambda: corrected(train_prior={0: 1}).fit(X, Y), ValueError, "Got [0] instead"),
+    ("decision", lambda: corrected(decision="foo").fit(X, Y), ValueError, "'decision' parameter"),
+    (
+        "no probabilities",
+        lambda: PriorCorrectedClassifier(LinearSVC()).fit(X, Y),
+        ValueError,
+        "'estimator' parameter",
+    ),
+    (
+        "tau",
+        lambda: LogitAdjustedClassifier(LogisticRegression(), tau=NAN).fit(X, Y),
+        ValueError,
+        "'tau' parameter",
+    ),
+    (
+        "adjusted: y None in it",
+        lambda: LogitAdjustedClassifier(LogisticRegression()).fit(X, but(WORDS, None)),
+        ValueError,
+        NO_NAN_Y,
+    ),
+]
+
+
+def of_searches(make: Any) -> list[tuple[str, Any, type[BaseException], str]]:
+    return [
+        ("cv 1", lambda: make(cv=1).fit(X, Y), ValueError, "'cv' parameter"),
+        ("cv text", lambda: make(cv="a").fit(X, Y), ValueError, "'cv' parameter"),
+        ("cv of none", lambda: make(cv=[]).fit(X, Y), ValueError, "No fits were performed"),
+        ("scoring", lambda: make(scoring="foo").fit(X, Y), ValueError, "'scoring' parameter"),
+        ("refit", lambda: make(scoring=["f1"], refit="r2").fit(X, Y), ValueError, "refit"),
+        ("budget", lambda: make(memory_budget=0).fit(X, Y), ValueError, "'memory_budget'"),
+        ("X shorter", lambda: make().fit(X[:9], Y), ValueError, "inconsistent numbers of samples"),
+        ("X NaN", lambda: make().fit(but(X, NAN), Y), ValueError, NO_NAN),
+        ("y NaN", lambda: make().fit(X, but(Y, NAN)), ValueError, "contains NaN"),
+        ("unfitted", lambda: make().predict(X), NotFittedError, "is not fitted yet"),
+        ("predict 2", lambda: make().fit(X, Y).predict(X[:, :2]), ValueError, "X has 2 features"),
+    ]
+
+
+SEARCHES = [
+    ("unknown", lambda: grid({"foo": [1]}).fit(X, Y), ValueError, "Invalid parameter 'foo'"),
+    ("no list", lambda: grid({"gamma": 2}).fit(X, Y), TypeError, "needs to be a list"),
+    ("empty", lambda: grid({"gamma": []}).fit(X, Y), ValueError, "non-empty sequence"),
+    ("all bad", lambda: grid({"gamma": [-1]}).fit(X, Y), ValueError, "All the 2 fits failed"),
+    ("no iterations", lambda: random(n_iter=0).fit(X, Y), ValueError, "'n_iter' parameter"),
+]
+
+COMPARISONS = [
+    ("no rows", lambda: compare(X[:0], Y[:0]), ValueError, "Found array with 0 sample(s)"),
+    ("X 1-d", lambda: compare(X[:, 0]), ValueError, SHAPE),
+    ("X 3-d", lambda: compare(X[:, :, None]), ValueError, "Found array with dim 3"),
+    ("X None", lambda: compare(None), ValueError, "Expected 2D array, got scalar"),
+    ("X no columns", lambda: compare(X[:, :0]), ValueError, "0 feature(s)"),
+    ("X inf", lambda: compare(but(X, INF)), ValueError, "Input X contains infinity"),
+    ("X 1e300", lambda: compare(but(X, 1e300)), ValueError, "X must hold numbers up to 1e+150"),
+    ("X word", lambda: compare(but(X, "w")), ValueError, "could not convert string to float: 'w'"),
+    ("X complex", lambda: compare(X + 0j), ValueError, "Complex data not supported"),
+    ("X datetimes", lambda: compare(np.zeros((40, 3), "M8[s]")), TypeError, "Got datetime64[s]"),
+    ("X masked", lambda: compare(np.ma.masked_less(X, 0)), ValueError, "X is a masked array"),
+    ("X sparse NaN", lambda: compare(sp.csr_array(but(X, NAN))), ValueError, NO_NAN),
+    ("X shorter", lambda: compare(X[:9]), ValueError, "inconsistent numbers of samples"),
+    (
+        "X twins",
+        lambda: compare(FRAME.set_axis(["a", "a", "b"], axis=1)),
+        ValueError,
+        "Each column needs a name of its own. Got 'a' twice",
+    ),
+    ("y None", lambda: compare(y=None), ValueError, "requires y to be passed"),
+    ("y None in it", lambda: compare(y=but(WORDS, None)), ValueError, NO_NAN_Y),
+    ("y NaN in it", lambda: compare(y=but(Y, NAN)), ValueError, NO_NAN_Y),
+    ("y NA in it", lambda: compare(y=pd.Series([pd.NA, *WORDS[1:]])), ValueError, NO_NAN_Y),
+    ("y categories", lambda: compare(y=pd.Categorical([None, *WORDS[1:]])), ValueError, NO_NAN_Y),
+    ("y continuous", lambda: compare(y=X[:, 0]), ValueError, "Unknown label type: continuous"),
+    ("y mixed", lambda: compare(y=but(WORDS, 1)), TypeError, "y must hold classes of one type"),
+    ("y sparse", lambda: compare(y=sp.csr_array(Y[:, None])), TypeError, "Sparse data was passed"),
+    ("y dates", lambda: compare(y=np.array(["2020", "2021"], "M8[Y]")[Y]), TypeError, "datetime64"),
+    ("y labels", lambda: compare(y=LABELS), ValueError, "y should be a 1d array"),
+    ("y one class", lambda: compare(y=Y * 0), ValueError, "y must hold at least two classes"),
+    ("y rare", lambda: compare(y=but(Y, 7)), ValueError, "Got 1 of class 7"),
+    ("cv 1", lambda: compare(cv=1), ValueError, "n_splits=2 or more, got n_splits=1"),
+    ("cv of none", lambda: compare(cv=[]), ValueError, "cv must give at least one split"),
+    (
+        "cv without a test",
+        lambda: compare(cv=Splits((20, 0), (20, 20))),
+        ValueError,
+        "Got 20 and 0 in split 0",
+    ),
+    ("cv untrained", lambda: compare(cv=Splits((0, 20))), ValueError, "Got 0 and 20 in split 0"),
+    ("scoring", lambda: compare(scoring=["brier"]), ValueError, "scoring must be among"),
+    ("methods None", lambda: compare(methods=None), TypeError, "methods must be names, or pairs"),
+    ("methods unknown", lambda: compare(methods=["foo"]), ValueError, "methods must be among"),
+    ("method of one", lambda: compare(methods=[("a",)]), ValueError, "Got ('a',) in it"),
+    ("method 5", lambda: compare(methods={"a": 5}), TypeError, "The method 'a' must be a classif"),
+    (
+        "method scales",
+        lambda: compare(methods={"a": StandardScaler()}),
+        TypeError,
+        "The method 'a' must be a classifier",
+    ),
+    ("estimator", lambda: compare(estimator=5), TypeError, "estimator must be a FocalNetClass"),
+    ("preprocessor", lambda: compare(preprocessor="a"), TypeError, "preprocessor must be a trans"),
+    ("columns", lambda: compare(FRAME, columns=["a"]), TypeError, "columns must be a Columns"),
+    ("columns of none", lambda: compare(columns=Columns()), TypeError, "for a data frame"),
+    (
+        "checkpoint",
+        lambda: compare(checkpoint="x", random_state=None),
+        ValueError,
+        "checkpoint nee",
+    ),
+]
+
+TABLES = [
+    ("array", lambda: infer_columns(X), TypeError, "X must be a DataFrame of pandas or polars"),
+    ("lazy", lambda: infer_columns(pl.DataFrame(X).lazy()), TypeError, "call collect()"),
+    ("no columns", lambda: infer_columns(FRAME[[]]), ValueError, "X must have columns"),
+    ("no rows", lambda: infer_columns(FRAME[:0]), ValueError, "No column is of use: 'a' (all miss"),
+    ("y shorter", lambda: infer_columns(FRAME, Y[:9]), ValueError, "y must have one entry per row"),
+    ("types", lambda: infer_columns(FRAME, types={"q": "text"}), ValueError, "Got 'q' besides"),
+    ("kind", lambda: infer_columns(FRAME, types={"a": "q"}), ValueError, "types must be among"),
+    ("encoder", lambda: make_encoder(["a"]), TypeError, "columns must be a Columns"),
+    (
+        "absent",
+        lambda: make_encoder(Columns(numeric=["q"])).fit(FRAME),
+        ValueError,
+        "X lacks the columns 'q'",
+    ),
+    (
+        "infinite",
+        lambda: make_encoder(Columns(numeric=["a"])).fit(FRAME.assign(a=INF)),
+        ValueError,
+        "Column 'a' holds infinite values",
+    ),
+    ("no file", lambda: read_table("absent.csv"), FileNotFoundError, "No such file: absent.csv"),
+    ("a folder", lambda: read_table("."), ValueError, ". is not a file"),
+]
+
+
+@pytest.mark.parametrize(
+    "row",
+    refused("losses", LOSSES)
+    + refused("compute_alpha", ALPHAS)
+    + refused("classifier", of_both(net) + CLASSIFIER)
+    + refused("ensemble", of_both(ensemble) + ENSEMBLE)
+    + refused("net", NETS)
+    + refused("priors", PRIORS)
+    + refused("grid", of_searches(grid) + SEARCHES)
+    + refused("random", of_searches(random))
+    + refused("comparison", COMPARISONS)
+    + refused("tables", TABLES),
+)
+def test_refused(row):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some inputs warn before they are refused
+        with pytest.raises(row.error, match=re.escape(row.message)):
+            row.call()
+
+
+INT64 = sp.csr_array(X)
+INT64.indices, INT64.indptr = INT64.indices.astype("i8"), INT64.indptr.astype("i8")
+READ_ONLY = X.copy()
+READ_ONLY.flags.writeable = False
+
+# Forms of X: the answers are those of X itself.
+FORMS = {
+    "Fortran": np.asfortranarray(X),
+    "read-only": READ_ONLY,
+    "negative strides": X[::-1].copy()[::-1],
+    "every other": np.repeat(X, 2, axis=1)[:, ::2],
+    "big-endian": X.astype(">f8"),
+    "objects": X.astype(object),
+    "words": X.astype(str),
+    "lists": X.tolist(),
+    "long double": X.astype(np.longdouble),
+    "unmasked": np.ma.masked_array(X),
+    "tensor": torch.tensor(X),
+    "tensor with gradient": torch.tensor(X, requires_grad=True),
+    "pandas": FRAME,
+    "pandas nullable": FRAME.astype("Float64"),
+    "pandas objects": FRAME.astype(object),
+    "polars": pl.DataFrame(X),
+}
+SPARSE = {
+    "csr": sp.csr_array(X),
+    "csr of int64": INT64,
+    "csr matrix": sp.csr_matrix(X),
+    "csc": sp.csc_array(X),
+    "coo": sp.coo_array(X),
+    "lil": sp.lil_array(X),
+    "dok": sp.dok_array(X),
+    "bsr": sp.bsr_array(X),
+    "dia": sp.dia_array(X),
+}
+
+# Forms of y: the classes are these, and the answers those of numbers.
+TARGETS = {
+    "floats": (Y.astype(float), [0.0, 1.0]),
+    "float16": (Y.astype("f2"), [0.0, 1.0]),
+    "uint8": (Y.astype("u1"), [0, 1]),
+    "large": (Y * 2**62, [0, 2**62]),
+    "bool": (Y == 1, [False, True]),
+    "list": (Y.tolist(), [0, 1]),
+    "tensor": (torch.tensor(Y), [0, 1]),
+    "words": (WORDS, ["no", "yes"]),
+    "objects": (WORDS.astype(object), ["no", "yes"]),
+    "an empty word": (np.array(["", "yes"])[Y], ["", "yes"]),
+    "category": (pd.Series(WORDS, dtype="category"), ["no", "yes"]),
+    "string": (pd.Series(WORDS, dtype="string"), ["no", "yes"]),
+    "Int64": (pd.Series(Y, dtype="Int64"), [0, 1]),
+    "boolean": (pd.Series(Y == 1, dtype="boolean"), [False, True]),
+    "polars": (pl.Series(WORDS.tolist()), ["no", "yes"]),
+    "polars category": (pl.Series(WORDS.tolist(), dtype=pl.Categorical), ["no", "yes"]),
+}
+
+
+@pytest.fixture(scope="module", params=[net, ensemble], ids=["classifier", "ensemble"])
+def model(request):
+    return request.param, request.param().fit(X, Y).predict_proba(X)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_of_X_are_one(name, model):
+    make, expected = model
+    np.testing.assert_array_equal(make().fit(FORMS[name], Y).predict_proba(FORMS[name]), expected)
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_forms_of_sparse_X_are_one(name, model):
+    make, _ = model
+    found = make().fit(SPARSE[name], Y).predict_proba(SPARSE[name])
+    np.testing.assert_array_equal(found, make().fit(SPARSE["csr"], Y).predict_proba(SPARSE["csr"]))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_forms_of_y_are_one(name, model):
+    make, expected = model
+    y, classes = TARGETS[name]
+    clf = make().fit(X, y)
+    assert clf.classes_.tolist() == classes
+    np.testing.assert_array_equal(clf.predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("make", [net, ensemble])
+@pytest.mark.parametrize("weight", [1.0, 1e-300, 1e300, 1.7e308])
+def test_only_the_proportions_of_weights_count(make, weight):
+    found = make().fit(X, Y, np.full(40, weight)).predict_proba(X)
+    expected = make().fit(X, Y, np.ones(40)).predict_proba(X)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [net, ensemble])
+def test_a_thousand_classes(make):
+    y = np.arange(2000) % 1000
+    proba = make().fit(np.tile(X, (50, 1)), y).predict_proba(X)
+    assert proba.shape == (40, 1000)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    "X_", [np.ones((40, 3)), np.full((40, 3), 2**63 - 1), sp.csr_array((40, 3))], ids=str
+)
+@pytest.mark.parametrize("make", [net, ensemble])
+def test_columns_that_tell_nothing_leave_the_class_frequencies_alike(make, X_):
+    proba = make().fit(X_, Y).predict_proba(X_)
+    assert np.isfinite(proba).all()
+    np.testing.assert_array_equal(proba, np.tile(proba[:1], (40, 1)))
+
+
+def test_a_table_whose_words_became_numbers_has_unknown_categories():
+    clf = ensemble().fit(MIXED, Y)
+    found = clf.predict_proba(MIXED.assign(d=1.5))
+    np.testing.assert_array_equal(found, clf.predict_proba(MIXED.assign(d="never seen")))
+
+
+def test_a_failed_search_says_why_in_the_comparison():
+    methods = {"mine": (net(), {"classifier__gamma": [-1]})}
+    with pytest.raises(RuntimeError, match=r"fits failed.*'gamma' parameter"):
+        compare(methods=methods)
+
+
+CSV = "a,b,left\n" + "".join(f"{i},{i % 7},{'yes' if i % 3 else 'no'}\n" for i in range(30))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "absent.csv", "--target", "left"], "No such file: absent.csv"),
+        (["compare", "d.csv", "--target", "foo"], "No column 'foo' in d.csv"),
+        (["compare", "d.csv"], "needs the name of its target column"),
+        (["compare", "d.csv", "--target", "left", "--methods", "foo"], "methods must be among"),
+        (["fit", "d.csv", "--target", "left", "--method", "foo", "-o", "m"], "foo"),
+        (["fit", "empty.csv", "--target", "left", "-o", "m"], "empty.csv: it is empty"),
+        (["predict", "absent", "d.csv", "-o", "p.csv"], "absent"),
+        (["predict", "d.csv", "d.csv", "-o", "p.csv"], "d.csv is no model"),
+    ],
+)
+def test_the_command_line_refuses_in_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.csv").write_text(CSV)
+    (tmp_path / "empty.csv").write_text("")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert len([line for line in said.splitlines() if "note:" not in line]) == 1
