@@ -23,6 +23,7 @@ from focalsk.losses._scores import label_scores as label_scores
 from focalsk.losses._scores import one_versus_rest_posterior as one_versus_rest_posterior
 from focalsk.losses._scores import one_versus_rest_scores as one_versus_rest_scores
 from focalsk.losses._scores import softmax_scores as softmax_scores
+from focalsk.losses._streams import softmax_focal_streams as softmax_focal_streams
 
 __all__ = [
     "FocalLoss",

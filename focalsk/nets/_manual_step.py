@@ -33,6 +33,9 @@ of the parameters, in the order of ``module.parameters()``.
 class Layers:
     """Stacked linear layers, of S streams of nets, as a step needs them.
 
+    What a step computes lies where that of the step before it lay: memory that is fresh costs more
+    than most of the operations.
+
     Parameters
     ----------
     weights, biases : lists of Tensors of shapes (M, out, in) and (M, out, 1)
@@ -42,50 +45,99 @@ class Layers:
     """
 
     def __init__(self, weights: list[Tensor], biases: list[Tensor], n_streams: int) -> None:
+        self.weights, self.biases, self.n_streams = weights, biases, n_streams
         # The nets of a stream are one wide first layer over its samples: (S, K * out, D).
-        n_features = weights[0].shape[2]
-        self.first = weights[0].view(n_streams, -1, n_features), biases[0].view(n_streams, -1, 1)
-        self.is_wide = n_streams < len(weights[0])
-        self.units = weights[0].shape[:2]
-        self.others = list(zip(weights[1:], biases[1:], strict=True))
+        self.first = self._wide(weights[0])
         self.transposed = [weight.transpose(1, 2) for weight in weights[1:]]
+        self.rooms: dict[int, Room] = {}
+        self.grads: list[Tensor] = []
+
+    def _wide(self, values: Tensor) -> Tensor:
+        """The units of all nets of a stream side by side: (M, out, n) as (S, K * out, n)."""
+        return values.view(self.n_streams, -1, values.shape[2])
+
+    def _room(self, n_samples: int) -> Room:
+        if n_samples not in self.rooms:
+            outputs = [weight.shape[:2] for weight in self.weights]
+            whole = max(self.rooms.values(), key=lambda room: room.n_samples, default=None)
+            self.rooms[n_samples] = Room(outputs, n_samples, self.weights[0], whole)
+        return self.rooms[n_samples]
 
     def logits(self, X: Tensor, drop: Drop | None = None) -> tuple[Tensor, list[Any]]:
         """Logits (M, C, B) of samples (S, D, B), and what `gradients` needs to know.
 
-        That is the input of each layer, and the factor that dropout has put on it.
+        That is the input of each layer, and the factor that dropout has put on it. All of it is
+        good until the next call.
         """
-        weight, bias = self.first
-        h = torch.baddbmm(bias, weight, X)
-        if self.is_wide:
-            h = h.view(*self.units, X.shape[2])
+        room = self._room(X.shape[2])
+        h = room.units[0]
+        torch.bmm(self.first, X, out=self._wide(h))
+        h.add_(self.biases[0])
         way: list[Any] = [(X, None)]
-        for weight, bias in self.others:
+        for weight, bias, out in zip(
+            self.weights[1:], self.biases[1:], room.units[1:], strict=True
+        ):
             h.relu_()
             factor = None
             if drop is not None:
-                keep, factor = drop(h.shape[1])
-                h.mul_(keep.to(h.dtype)).mul_(factor)
+                scale, factor = drop(h.shape[1])
+                h.view(self.n_streams, -1, *h.shape[1:]).mul_(scale)
             way.append((h, factor))
-            h = torch.baddbmm(bias, weight, h)
+            h = torch.bmm(weight, h, out=out).add_(bias)
         return h, way
 
     def gradients(self, gradient: Tensor, way: list[Any]) -> list[Tensor]:
-        """Gradients of each layer's weights and biases, from that of the logits (M, C, B)."""
-        grads = []
-        for transposed, (h, factor) in zip(self.transposed[::-1], way[:0:-1], strict=True):
-            grads += [gradient.sum(2, keepdim=True), torch.bmm(gradient, h.transpose(1, 2))]
-            gradient = torch.bmm(transposed, gradient)
+        """Gradients of each layer's weights and biases, from that of the logits (M, C, B).
+
+        They are good until the next call.
+        """
+        if not self.grads:
+            pairs = zip(self.weights, self.biases, strict=True)
+            self.grads = [torch.empty_like(value) for pair in pairs for value in pair]
+        room = self._room(gradient.shape[2])
+        for i in range(len(self.weights) - 1, 0, -1):
+            h, factor = way[i]
+            torch.sum(gradient, 2, keepdim=True, out=self.grads[2 * i + 1])
+            torch.bmm(gradient, h.transpose(1, 2), out=self.grads[2 * i])
+            gradient = torch.bmm(self.transposed[i - 1], gradient, out=room.gradient_of(i - 1))
             relu_backward_(gradient, h)
             if factor is not None:
                 gradient.mul_(factor)
-        X = way[0][0]
-        grads.append(gradient.sum(2, keepdim=True))
-        if self.is_wide:
-            gradient = gradient.view(X.shape[0], -1, X.shape[2])
-        of_first = torch.bmm(gradient, X.transpose(1, 2))
-        grads.append(of_first.view(*self.units, X.shape[1]) if self.is_wide else of_first)
-        return grads[::-1]
+        torch.sum(gradient, 2, keepdim=True, out=self.grads[1])
+        of_first = self._wide(self.grads[0])
+        torch.bmm(self._wide(gradient), way[0][0].transpose(1, 2), out=of_first)
+        return self.grads
+
+
+class Room:
+    """Where a step computes: each layer's units (M, out, B), and gradients of hidden ones.
+
+    A smaller batch computes in a part of a larger one's room.
+    """
+
+    def __init__(
+        self, outputs: list[Any], n_samples: int, like: Tensor, larger: Room | None
+    ) -> None:
+        self.outputs, self.n_samples, self.like = outputs, n_samples, like
+        self.larger = larger if larger is not None and larger.n_samples > n_samples else None
+        self.units = [
+            self._part(None if self.larger is None else self.larger.units[i], *shape)
+            for i, shape in enumerate(outputs)
+        ]
+        self._gradients: dict[int, Tensor] = {}
+
+    def gradient_of(self, i: int) -> Tensor:
+        """Where the gradient of layer i's units goes."""
+        if i not in self._gradients:
+            whole = None if self.larger is None else self.larger.gradient_of(i)
+            self._gradients[i] = self._part(whole, *self.outputs[i])
+        return self._gradients[i]
+
+    def _part(self, whole: Tensor | None, n_models: int, n_units: int) -> Tensor:
+        shape = (n_models, n_units, self.n_samples)
+        if whole is None:
+            return self.like.new_empty(shape)
+        return whole.view(-1)[: n_models * n_units * self.n_samples].view(shape)
 
 
 def stacked_step(
@@ -99,7 +151,8 @@ def stacked_step(
 ) -> tuple[Tensor, list[Tensor]]:
     """Losses (M,) of a batch (S, D, B) and the gradients of each layer's weights and biases.
 
-    `target`, `weight` and `n_samples` are as for :class:`StackedLoss`.
+    `target`, `weight` and `n_samples` are as for :class:`StackedLoss`. The gradients are good until
+    the next step.
     """
     with torch.no_grad():
         logits, way = layers.logits(X, drop)
@@ -162,26 +215,27 @@ def manual_step(module: Any, criterion: nn.Module, X: Any, y: Any) -> Step | Non
         return None
     loss = stack_losses([criterion], 1, n_outputs, params[0].dtype).to(params[0].device)
     layers = _as_stack(linear)
+    views: list[Tensor] = []
 
     def step(X: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         weight = None if weight is None else weight.unsqueeze(0)
         drop = None
         if module.training and module.dropout:
-            drop = partial(_drop_of_one, len(X), module.dropout, X.device)
+            drop = partial(_drop_of_one, len(X), module.dropout, params[0])
         X, y = _inputs(module, X), y.unsqueeze(0)
         losses, grads = stacked_step(layers, loss, X, y, weight, drop=drop)
-        for grad in grads:  # in place, for a view takes four times as long
-            grad.squeeze_(0)
-        for grad in grads[1::2]:
-            grad.squeeze_(1)
-        return losses.squeeze_(0), grads
+        if not views:  # of gradients that stay where they are
+            views.extend(grad.view_as(p) for grad, p in zip(grads, params, strict=True))
+        return losses.squeeze_(0), views
 
     return step
 
 
-def _drop_of_one(n_samples: int, p: float, device: Any, n_units: int) -> tuple[Tensor, float]:
-    keep = random_units(n_samples, n_units, device) >= limit(p)
-    return keep.t()[None], 1 / (1 - p)
+def _drop_of_one(n_samples: int, p: float, like: Tensor, n_units: int) -> tuple[Tensor, float]:
+    keep = random_units(n_samples, n_units, like.device) >= limit(p)
+    factor = 1 / (1 - p)
+    scale = keep.t().to(like.dtype, memory_format=torch.contiguous_format).mul_(factor)
+    return scale, factor
 
 
 def _inputs(module: Any, X: Tensor) -> Tensor:

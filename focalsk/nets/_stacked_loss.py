@@ -14,7 +14,7 @@ from focalsk.losses import (
     SigmoidFocalLoss,
     dense_focal_gradient,
     sigmoid_focal_gradient,
-    softmax_focal_gradient,
+    softmax_focal_streams,
 )
 
 __all__ = ["StackedLoss", "stack_losses"]
@@ -86,8 +86,7 @@ class StackedLoss(nn.Module):
         losses : Tensor of shape (M,)
         gradient : Tensor of shape (M, C, B)
         """
-        weight = None if weight is None else self._of_nets(weight)
-        loss, gradient = self._terms(logits, self._of_nets(target), weight)
+        loss, gradient = self._terms(logits, target, weight)
         if n_samples is None:
             return loss.mean(1), gradient.div_(loss.shape[1])
         n_samples = self._of_nets(n_samples)
@@ -104,7 +103,10 @@ class StackedLoss(nn.Module):
     def _terms(
         self, logits: Tensor, target: Tensor, weight: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Weighted losses (M, B) of logits (M, C, B), and their gradients (M, C, B)."""
+        """Weighted losses (M, B) of logits (M, C, B), and their gradients (M, C, B).
+
+        Target and weight are those of the streams.
+        """
         raise NotImplementedError
 
     def _gamma_of_logits(self) -> Any:
@@ -126,7 +128,10 @@ class StackedLoss(nn.Module):
     def _sigmoid_terms(
         self, logits: Tensor, positive: Tensor, negative: Tensor, weight: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """What `_terms` gives, from the weights of the two outcomes of each logit."""
+        """What `_terms` gives, from the weights of the two outcomes of each logit.
+
+        Here `weight` is that of the nets (M, B).
+        """
         if weight is not None:
             positive, negative = positive * weight[:, None], negative * weight[:, None]
         loss, gradient = sigmoid_focal_gradient(logits, positive, negative, self._gamma_of_logits())
@@ -149,17 +154,29 @@ class _SoftmaxLosses(StackedLoss):
         self, logits: Tensor, target: Tensor, weight: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         if not isinstance(self.smoothing, float) or self.smoothing:
-            each = self._spread(self._one_hot(target, logits.dtype))
-            each = each if self.alpha is None else each * self.alpha[..., None]
-            each = each if weight is None else each * weight[:, None]
-            return dense_focal_gradient(logits, each, self._gamma_of_logits(), dim=1)
+            return self._smoothed_terms(logits, self._of_nets(target), weight)
+        grid = (self.n_streams, self.n_nets)
+        gamma, weight = self.gamma, None if weight is None else weight[:, None]
+        per_class = isinstance(gamma, Tensor) and gamma.ndim == 3
+        if per_class or self.alpha is not None:
+            own = self._one_hot(target, logits.dtype)
         if self.alpha is not None:
-            chosen = self.alpha.gather(1, target)
-            weight = chosen if weight is None else chosen.mul_(weight)
-        gamma = self.gamma
-        if isinstance(gamma, Tensor) and gamma.ndim == 3:
-            gamma = gamma.squeeze(2).gather(1, target)
-        return softmax_focal_gradient(logits, target, gamma, weight, dim=1)
+            # A product with indicators chooses each sample's weight, for all nets of a stream.
+            alpha = torch.bmm(self.alpha.view(*grid, -1), own)
+            weight = alpha if weight is None else alpha.mul_(weight)
+        if isinstance(gamma, Tensor):
+            gamma = torch.bmm(gamma.view(*grid, -1), own) if per_class else gamma.view(*grid, 1)
+        streams = logits.view(*grid, *logits.shape[1:])
+        loss, gradient = softmax_focal_streams(streams, target, gamma, weight)
+        return loss.flatten(0, 1), gradient.flatten(0, 1)
+
+    def _smoothed_terms(
+        self, logits: Tensor, target: Tensor, weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        each = self._spread(self._one_hot(target, logits.dtype))
+        each = each if self.alpha is None else each * self.alpha[..., None]
+        each = each if weight is None else each * self._of_nets(weight)[:, None]
+        return dense_focal_gradient(logits, each, self._gamma_of_logits(), dim=1)
 
 
 class _OneVersusRestLosses(StackedLoss):
@@ -168,6 +185,8 @@ class _OneVersusRestLosses(StackedLoss):
     def _terms(
         self, logits: Tensor, target: Tensor, weight: Tensor | None
     ) -> tuple[Tensor, Tensor]:
+        target = self._of_nets(target)
+        weight = None if weight is None else self._of_nets(weight)
         positive = self._spread(self._one_hot(target, logits.dtype))
         negative = 1 - positive
         if self.alpha is not None:
@@ -182,7 +201,8 @@ class _LabelLosses(StackedLoss):
     def _terms(
         self, logits: Tensor, target: Tensor, weight: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        positive = self._spread(target.transpose(1, 2).to(logits.dtype))
+        weight = None if weight is None else self._of_nets(weight)
+        positive = self._spread(self._of_nets(target).transpose(1, 2).to(logits.dtype))
         negative = 1 - positive
         if self.alpha is not None:
             positive = positive * self.alpha[:, 1, :, None]
