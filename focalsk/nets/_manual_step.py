@@ -9,8 +9,9 @@ the batch axis comes last, where it is long and contiguous.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -46,43 +47,42 @@ class Layers:
 
     def __init__(self, weights: list[Tensor], biases: list[Tensor], n_streams: int) -> None:
         self.weights, self.biases, self.n_streams = weights, biases, n_streams
-        # The nets of a stream are one wide first layer over its samples: (S, K * out, D).
-        self.first = self._wide(weights[0])
+        self.first = self.wide(weights[0])
+        self.others = list(zip(weights[1:], biases[1:], strict=True))
         self.transposed = [weight.transpose(1, 2) for weight in weights[1:]]
         self.rooms: dict[int, Room] = {}
         self.grads: list[Tensor] = []
 
-    def _wide(self, values: Tensor) -> Tensor:
-        """The units of all nets of a stream side by side: (M, out, n) as (S, K * out, n)."""
+    def wide(self, values: Tensor) -> Tensor:
+        """The units of a stream's nets side by side, as one wide layer: (S, K * out, n)."""
         return values.view(self.n_streams, -1, values.shape[2])
 
-    def _room(self, n_samples: int) -> Room:
-        if n_samples not in self.rooms:
-            outputs = [weight.shape[:2] for weight in self.weights]
-            whole = max(self.rooms.values(), key=lambda room: room.n_samples, default=None)
-            self.rooms[n_samples] = Room(outputs, n_samples, self.weights[0], whole)
-        return self.rooms[n_samples]
+    def room(self, n_samples: int) -> Room:
+        """Where to compute for a batch."""
+        room = self.rooms.get(n_samples)
+        if room is None:
+            largest = max(self.rooms, default=0)
+            whole = self.rooms[largest] if largest > n_samples else None
+            room = self.rooms[n_samples] = Room(self, n_samples, whole)
+        return room
 
     def logits(self, X: Tensor, drop: Drop | None = None) -> tuple[Tensor, list[Any]]:
         """Logits (M, C, B) of samples (S, D, B), and what `gradients` needs to know.
 
-        That is the input of each layer, and the factor that dropout has put on it. All of it is
+        That is the samples, and the factor that dropout has put on each hidden layer. All of it is
         good until the next call.
         """
-        room = self._room(X.shape[2])
-        h = room.units[0]
-        torch.bmm(self.first, X, out=self._wide(h))
-        h.add_(self.biases[0])
-        way: list[Any] = [(X, None)]
-        for weight, bias, out in zip(
-            self.weights[1:], self.biases[1:], room.units[1:], strict=True
-        ):
+        room = self.room(X.shape[2])
+        torch.bmm(self.first, X, out=room.first)
+        h = room.units[0].add_(self.biases[0])
+        way: list[Any] = [X]
+        for (weight, bias), out in zip(self.others, room.units[1:], strict=True):
             h.relu_()
             factor = None
             if drop is not None:
                 scale, factor = drop(h.shape[1])
                 h.view(self.n_streams, -1, *h.shape[1:]).mul_(scale)
-            way.append((h, factor))
+            way.append(factor)
             h = torch.bmm(weight, h, out=out).add_(bias)
         return h, way
 
@@ -94,50 +94,57 @@ class Layers:
         if not self.grads:
             pairs = zip(self.weights, self.biases, strict=True)
             self.grads = [torch.empty_like(value) for pair in pairs for value in pair]
-        room = self._room(gradient.shape[2])
-        for i in range(len(self.weights) - 1, 0, -1):
-            h, factor = way[i]
+            self.first_grad = self.wide(self.grads[0])
+        room = self.room(gradient.shape[2])
+        for i in range(len(self.others), 0, -1):
             torch.sum(gradient, 2, keepdim=True, out=self.grads[2 * i + 1])
-            torch.bmm(gradient, h.transpose(1, 2), out=self.grads[2 * i])
-            gradient = torch.bmm(self.transposed[i - 1], gradient, out=room.gradient_of(i - 1))
-            relu_backward_(gradient, h)
-            if factor is not None:
-                gradient.mul_(factor)
+            torch.bmm(gradient, room.transposed[i - 1], out=self.grads[2 * i])
+            gradient = torch.bmm(self.transposed[i - 1], gradient, out=room.gradients[i - 1])
+            relu_backward_(gradient, room.units[i - 1])
+            if way[i] is not None:
+                gradient.mul_(way[i])
         torch.sum(gradient, 2, keepdim=True, out=self.grads[1])
-        of_first = self._wide(self.grads[0])
-        torch.bmm(self._wide(gradient), way[0][0].transpose(1, 2), out=of_first)
+        torch.bmm(self.wide(gradient), way[0].transpose(1, 2), out=self.first_grad)
         return self.grads
 
 
 class Room:
     """Where a step computes: each layer's units (M, out, B), and gradients of hidden ones.
 
-    A smaller batch computes in a part of a larger one's room.
+    A smaller batch computes in a part of the room that a larger one has.
     """
 
-    def __init__(
-        self, outputs: list[Any], n_samples: int, like: Tensor, larger: Room | None
-    ) -> None:
-        self.outputs, self.n_samples, self.like = outputs, n_samples, like
-        self.larger = larger if larger is not None and larger.n_samples > n_samples else None
-        self.units = [
-            self._part(None if self.larger is None else self.larger.units[i], *shape)
-            for i, shape in enumerate(outputs)
-        ]
-        self._gradients: dict[int, Tensor] = {}
+    def __init__(self, layers: Layers, n_samples: int, whole: Room | None) -> None:
+        self.layers, self.n_samples, self.whole = layers, n_samples, whole
+        shapes = [(*weight.shape[:2], n_samples) for weight in layers.weights]
+        self.units = [self._part(shape, "units", i) for i, shape in enumerate(shapes)]
+        self.first = layers.wide(self.units[0])
 
-    def gradient_of(self, i: int) -> Tensor:
-        """Where the gradient of layer i's units goes."""
-        if i not in self._gradients:
-            whole = None if self.larger is None else self.larger.gradient_of(i)
-            self._gradients[i] = self._part(whole, *self.outputs[i])
-        return self._gradients[i]
+    @cached_property
+    def transposed(self) -> list[Tensor]:
+        return [h.transpose(1, 2) for h in self.units]
 
-    def _part(self, whole: Tensor | None, n_models: int, n_units: int) -> Tensor:
-        shape = (n_models, n_units, self.n_samples)
-        if whole is None:
-            return self.like.new_empty(shape)
-        return whole.view(-1)[: n_models * n_units * self.n_samples].view(shape)
+    @cached_property
+    def gradients(self) -> list[Tensor]:
+        hidden = self.units[:-1]
+        return [self._part(h.shape, "gradients", i) for i, h in enumerate(hidden)]
+
+    def _part(self, shape: Sequence[int], name: str, i: int) -> Tensor:
+        if self.whole is None:
+            return self.layers.first.new_empty(shape)
+        return getattr(self.whole, name)[i].view(-1)[: math.prod(shape)].view(shape)
+
+    def scratch(self, values_per_sample: int) -> Tensor | None:
+        """Room for so many values per net and sample, the same at each call; None for none."""
+        if self._scratch is None and values_per_sample:
+            n_values = len(self.units[0]) * self.n_samples * values_per_sample
+            if self.whole is None:
+                self._scratch = self.layers.first.new_empty(n_values)
+            else:
+                self._scratch = self.whole.scratch(values_per_sample)
+        return self._scratch
+
+    _scratch: Tensor | None = None
 
 
 def stacked_step(
@@ -156,7 +163,8 @@ def stacked_step(
     """
     with torch.no_grad():
         logits, way = layers.logits(X, drop)
-        losses, gradient = loss.forward(logits, target, weight, n_samples)
+        scratch = layers.room(X.shape[2]).scratch(loss.scratch_values)
+        losses, gradient = loss.forward(logits, target, weight, n_samples, scratch)
         return losses, layers.gradients(gradient, way)
 
 
