@@ -56,7 +56,7 @@ def stack_key(task: Task) -> str:
         shared["weight_decay"] = params["weight_decay"]
     batch_size = n_samples if params["batch_size"] == -1 else params["batch_size"]
     n_batches = -(-n_samples // batch_size)
-    data = task.train.X
+    data = getattr(task.train.X, "whole", task.train.X)
     shape = (n_batches, data.shape[1:], str(data.dtype), type(data))
     shared = {name: fingerprint(value) for name, value in shared.items()}
     return joblib.hash((shared, shape, coding.key))

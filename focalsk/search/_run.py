@@ -35,6 +35,7 @@ from focalsk.estimators import (
 from focalsk.search._folds import (
     PreparedSplit,
     ScoringSet,
+    Shared,
     final_estimator,
     prepare_split,
     with_steps,
@@ -86,6 +87,7 @@ class Problem:
     splits: Sequence[tuple[Any, Any]]  # indices to train and to test on
     fit_params: dict[str, Any]
     score_params: dict[str, Any]
+    shared: Shared
 
 
 @dataclass
@@ -138,7 +140,7 @@ def evaluate(
     stacks : list of dict
         What was trained how.
     """
-    problem = Problem(estimator, X, y, splits, fit_params or {}, score_params or {})
+    problem = Problem(estimator, X, y, splits, fit_params or {}, score_params or {}, Shared(X))
     done = Evaluation()
     groups: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
     for i, params in enumerate(candidates):
@@ -214,6 +216,7 @@ def _make_tasks(
                     problem.fit_params,
                     problem.score_params,
                     return_train_score=settings.return_train_score,
+                    shared=problem.shared,
                 )
             fold = splits[s].fold(classifier)
             tasks.append(Task((i, s), classifier, fold, done.seed_of(classifier)))
@@ -250,7 +253,8 @@ def _run_stacks(
         outs = (run_stack(chunk, splits, settings, bar.update) for chunk in chunks)
     else:
         outs = Parallel(n_jobs=settings.n_jobs, pre_dispatch=settings.pre_dispatch)(
-            delayed(run_stack)(chunk, splits, settings) for chunk in chunks
+            delayed(run_stack)(chunk, {s: splits[s] for s in _splits_of(chunk)}, settings)
+            for chunk in chunks
         )
     for chunk, out in zip(chunks, outs, strict=True):
         done.results.update(out)
@@ -291,6 +295,10 @@ def _run_alone(
         done.stacks.append(
             {"n_nets": count * len(problem.splits), "trained": "alone", "reason": reason}
         )
+
+
+def _splits_of(streams: list[list[Task]]) -> set[int]:
+    return {task.key[1] for stream in streams for task in stream}
 
 
 def _n_epochs(streams: list[list[Task]]) -> int:
@@ -398,10 +406,12 @@ def score_nets(
 ) -> dict[int, tuple[Any, float]]:
     """Scores of the wanted nets of a stream, and the seconds that each took."""
     reader = stack.streams[s][0].fold.reader
+    quick = needs_predictions_only(settings.scorers)
     start = time.perf_counter()
-    X = check_X(reader, samples.X)
+    raw = samples.raw if samples.X is None or not quick else None
+    X = check_X(reader, raw if samples.X is None else samples.X)
     fitted = stack.fitted(s, X)
-    if needs_predictions_only(settings.scorers):
+    if quick:
         values = score_stream(
             fitted, wanted, X, samples.y, settings.scorers, samples.score_params,
             settings.error_score,
@@ -413,7 +423,7 @@ def score_nets(
         start = time.perf_counter()
         whole = with_steps(split.steps, fitted.classifier(k), reader)
         value = score_one(
-            whole, samples.raw, samples.y, settings.scorers, samples.score_params,
+            whole, raw, samples.y, settings.scorers, samples.score_params,
             settings.error_score,
         )  # fmt: skip
         scores[k] = (value, time.perf_counter() - start)
