@@ -40,13 +40,31 @@ _ELEMENTWISE = tuple(
 )  # fmt: skip
 
 
-def stack_key(task: Task) -> str:
-    """A hash of all that must be the same in the nets of a stack.
+def stack_key(task: Task, known: dict[int, str]) -> tuple[Any, ...]:
+    """All that must be the same in the nets of a stack, hashed where that is long.
+
+    `known` remembers the hashes of classifiers and folds.
 
     These are the parameters that have no axis for the nets, the number of batches, the shape and
     type of a sample, and what the targets are.
     """
-    coding, n_samples = task.fold.coding, len(task.train.codes)
+    batch_size = task.estimator.batch_size
+    n_samples = len(task.train.codes)
+    n_batches = 1 if batch_size == -1 else -(-n_samples // batch_size)
+    data = getattr(task.train.X, "whole", task.train.X)
+    shape = (n_batches, data.shape[1:], str(data.dtype), type(data))
+    for part, hashed in ((task.estimator, _shared_params), (task.fold, _coding_of)):
+        if id(part) not in known:
+            known[id(part)] = joblib.hash(hashed(task))
+    return known[id(task.estimator)], known[id(task.fold)], shape
+
+
+def _coding_of(task: Task) -> Any:
+    return task.fold.coding.key
+
+
+def _shared_params(task: Task) -> dict[str, str]:
+    """Fingerprints of the parameters that must be the same."""
     params = task.estimator.get_params(deep=False)
     shared = {name: value for name, value in params.items() if name not in _PER_NET}
     changes_step = not _CHANGES_STEP.isdisjoint(params["optimizer_params"] or {})
@@ -54,16 +72,13 @@ def stack_key(task: Task) -> str:
         shared["lr"] = params["lr"]
     if changes_step or task.optimizer not in COUPLED_DECAY:
         shared["weight_decay"] = params["weight_decay"]
-    batch_size = n_samples if params["batch_size"] == -1 else params["batch_size"]
-    n_batches = -(-n_samples // batch_size)
-    data = getattr(task.train.X, "whole", task.train.X)
-    shape = (n_batches, data.shape[1:], str(data.dtype), type(data))
-    shared = {name: fingerprint(value) for name, value in shared.items()}
-    return joblib.hash((shared, shape, coding.key))
+    return {name: fingerprint(value) for name, value in shared.items()}
 
 
 def fingerprint(value: Any) -> str:
     """A hash of a parameter's content; of what cannot be pickled (a lambda), its identity."""
+    if value is None or type(value) in (bool, int, float, str):
+        return repr(value)  # in a fiftieth of the time
     try:
         return content_hash(value)
     except Exception:
@@ -107,10 +122,11 @@ def why_no_stack(task: Task) -> str | None:
 
 def group_tasks(tasks: Sequence[Task]) -> list[list[list[Task]]]:
     """Tasks as stacks of streams of nets; every stream of a stack has as many nets."""
-    stacks: dict[str, dict[Any, list[Task]]] = defaultdict(lambda: defaultdict(list))
+    stacks: dict[Any, dict[Any, list[Task]]] = defaultdict(lambda: defaultdict(list))
+    known: dict[int, str] = {}
     for task in tasks:
         same_samples = (id(task.fold), task.seed, task.estimator.validation_fraction)
-        stacks[stack_key(task)][same_samples].append(task)
+        stacks[stack_key(task, known)][same_samples].append(task)
     by_size: dict[Any, list[list[Task]]] = defaultdict(list)
     for key, streams in stacks.items():
         for stream in streams.values():

@@ -97,6 +97,7 @@ class Evaluation:
     results: dict[Key, Result] = field(default_factory=dict)
     stacks: list[dict[str, Any]] = field(default_factory=list)
     seeds: dict[Any, int] = field(default_factory=dict)
+    valid: set[int] = field(default_factory=set)  # candidates whose parameters are allowed
 
     def seed_of(self, classifier: FocalNetClassifier) -> int:
         """The seed of a classifier's `random_state`, drawn once for the search if it is None."""
@@ -206,7 +207,9 @@ def _make_tasks(
     for i, estimator in estimators.items():
         try:
             classifier = final_estimator(estimator)
-            classifier._validate_params()
+            if i not in done.valid:
+                classifier._validate_params()
+                done.valid.add(i)
             if s not in splits:
                 splits[s] = prepare_split(
                     estimator,
