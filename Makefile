@@ -94,7 +94,7 @@ data: $(READY) ## Install the benchmarks' real data sets
 	|| echo 'The set fashion_mnist is left out: it needs apt-get, with lists that apt-get update made.'
 
 bench: $(READY) ## Run the benchmarks quickly; BENCH_ARGS= runs them in full
-	@set -e; for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script $(BENCH_ARGS); done
+	@set -e; for script in $(filter-out benchmarks/compare.py,$(sort $(wildcard benchmarks/[!_]*.py))); do echo "== $$script"; $(BIN)/python $$script $(BENCH_ARGS); done
 
 clean: ## Remove the environment and everything generated
 	rm -rf .venv build dist *.egg-info .coverage .coverage.* htmlcov

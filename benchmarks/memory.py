@@ -1,4 +1,4 @@
-"""Memory of a fit and a prediction beside the data's, and what sparse input costs.
+"""Memory of a fit, a prediction and a search beside the data's, and what sparse input costs.
 
 Dense: 4 million x 50 float32, as an array and as a memory map; then a map larger than the memory
 that the process may have. Sparse: one epoch on CSR data, by its non-zeros and made dense.
@@ -19,8 +19,9 @@ from typing import Any
 import _common as common
 import numpy as np
 from scipy import sparse
+from sklearn.model_selection import StratifiedShuffleSplit
 
-from focalsk import FocalNetClassifier, batches
+from focalsk import FocalGridSearchCV, FocalNetClassifier, batches
 
 N_FEATURES = 50
 CASES = {
@@ -174,6 +175,41 @@ def row(name: str, found: dict[str, Any]) -> tuple[str, ...]:
     return name, *sizes, ratio, common.seconds(found["wall_s"])
 
 
+# Searches -----------------------------------------------------------------------------------------
+
+
+def search(n_samples: int, n_nets: int, n_splits: int, train_scores: bool) -> dict[str, Any]:
+    """A search over gammas, of an epoch and without refit, warmed up on a few samples."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_samples, N_FEATURES), dtype=np.float32)
+    y = labels(X)
+    cv = StratifiedShuffleSplit(n_splits, test_size=0.2, random_state=0)
+    grid = {"gamma": np.linspace(0, 5, n_nets).tolist()}
+    params = {"cv": cv, "refit": False, "return_train_score": train_scores}
+    both = FocalGridSearchCV(classifier(), grid, scoring="balanced_accuracy", **params)
+    both.fit(X[:2000], y[:2000])
+    return {"data": X.nbytes} | measured(lambda: both.fit(X, y))
+
+
+def run_searches(args: Any) -> list[dict[str, Any]]:
+    """What grows with the splits, the nets and the samples."""
+    n = 200_000 if args.quick else 1_000_000
+    cases = [(n, 4, 2, False), (n, 4, 10, False), (n, 4, 10, True), (n, 16, 10, False)]
+    rows, results = [], []
+    for case in cases:
+        n_samples, n_nets, n_splits, train_scores = case
+        found = in_a_process(
+            "search", n_samples=n_samples, n_nets=n_nets, n_splits=n_splits,
+            train_scores=train_scores,
+        )  # fmt: skip
+        name = f"{n_nets} nets x {n_splits} splits{', train scores' if train_scores else ''}"
+        rows.append(row(name, found))
+        results.append({"case": case, **found})
+    title = f"peak memory of a search above the data, {n:,} x {N_FEATURES} float32, one epoch"
+    common.print_table(title, ("", "data", "peak", "peak / data", "wall"), rows)
+    return results
+
+
 # Sparse -------------------------------------------------------------------------------------------
 
 
@@ -267,14 +303,25 @@ def run_text(args: Any) -> dict[str, Any]:
 def main() -> None:
     parser = common.argument_parser(__doc__, repeats=3)
     parser.add_argument("--call", help="for a process of its own")
+    parser.add_argument(
+        "--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="what to run"
+    )
     args = parser.parse_args()
     if args.call:
         name, kwargs = json.loads(args.call)
-        print(json.dumps({"dense": dense, "epoch": epoch}[name](**kwargs)))
+        print(json.dumps({"dense": dense, "epoch": epoch, "search": search}[name](**kwargs)))
         return
-    result = {"dense": run_dense(args), "text": run_text(args), "crossover": run_crossover(args)}
-    common.write_json("memory", args.quick, result)
+    result = {name: SECTIONS[name](args) for name in args.sections}
+    whole = len(result) == len(SECTIONS)
+    common.write_json("memory" if whole else "memory_" + "_".join(result), args.quick, result)
 
+
+SECTIONS = {
+    "dense": run_dense,
+    "search": run_searches,
+    "text": run_text,
+    "crossover": run_crossover,
+}
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,7 @@ import joblib
 import torch
 
 from focalsk._compat._joblib import content_hash
-from focalsk.estimators._building import OPTIMIZERS
+from focalsk.estimators._building import OPTIMIZERS, find_device
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._stack import COUPLED_DECAY, Task
 from focalsk.nets import ArrayDataset, VmapStack
@@ -39,14 +39,38 @@ _ELEMENTWISE = tuple(
     )
 )  # fmt: skip
 
+# Beyond these, nets of a user's module, which vmap runs side by side, were slower than one by one:
+# of benchmarks/stacks.py, linear layers with 0.6, 1.1 and 2.4 million weights were 1.3, 0.9 and 0.7
+# times as fast in a stack, convolutions that compute 3.9 and 7.7 million values in a batch 1.1 and
+# 0.8 times.
+_MOST_WEIGHTS, _MOST_VALUES = 2**20, 2**22
 
-def stack_key(task: Task) -> str:
-    """A hash of all that must be the same in the nets of a stack.
+
+def stack_key(task: Task, known: dict[int, str]) -> tuple[Any, ...]:
+    """All that must be the same in the nets of a stack, hashed where that is long.
+
+    `known` remembers the hashes of classifiers and folds.
 
     These are the parameters that have no axis for the nets, the number of batches, the shape and
     type of a sample, and what the targets are.
     """
-    coding, n_samples = task.fold.coding, len(task.train.codes)
+    batch_size = task.estimator.batch_size
+    n_samples = len(task.train.codes)
+    n_batches = 1 if batch_size == -1 else -(-n_samples // batch_size)
+    data = getattr(task.train.X, "whole", task.train.X)
+    shape = (n_batches, data.shape[1:], str(data.dtype), type(data))
+    for part, hashed in ((task.estimator, _shared_params), (task.fold, _coding_of)):
+        if id(part) not in known:
+            known[id(part)] = joblib.hash(hashed(task))
+    return known[id(task.estimator)], known[id(task.fold)], shape
+
+
+def _coding_of(task: Task) -> Any:
+    return task.fold.coding.key
+
+
+def _shared_params(task: Task) -> dict[str, str]:
+    """Fingerprints of the parameters that must be the same."""
     params = task.estimator.get_params(deep=False)
     shared = {name: value for name, value in params.items() if name not in _PER_NET}
     changes_step = not _CHANGES_STEP.isdisjoint(params["optimizer_params"] or {})
@@ -54,16 +78,13 @@ def stack_key(task: Task) -> str:
         shared["lr"] = params["lr"]
     if changes_step or task.optimizer not in COUPLED_DECAY:
         shared["weight_decay"] = params["weight_decay"]
-    batch_size = n_samples if params["batch_size"] == -1 else params["batch_size"]
-    n_batches = -(-n_samples // batch_size)
-    data = task.train.X
-    shape = (n_batches, data.shape[1:], str(data.dtype), type(data))
-    shared = {name: fingerprint(value) for name, value in shared.items()}
-    return joblib.hash((shared, shape, coding.key))
+    return {name: fingerprint(value) for name, value in shared.items()}
 
 
 def fingerprint(value: Any) -> str:
     """A hash of a parameter's content; of what cannot be pickled (a lambda), its identity."""
+    if value is None or type(value) in (bool, int, float, str):
+        return repr(value)  # in a fiftieth of the time
     try:
         return content_hash(value)
     except Exception:
@@ -86,7 +107,7 @@ def why_alone(estimator: Any) -> str | None:
 
 
 def why_no_stack(task: Task) -> str | None:
-    """Why a user's module cannot be stacked, or None.
+    """Why a user's module cannot be stacked, or why it had better not be; or None.
 
     vmap refuses BatchNorm and dropout in training, say. A batch of a stack may be filled up, which
     a net notices whose logits of a sample depend on the other samples.
@@ -102,15 +123,53 @@ def why_no_stack(task: Task) -> str | None:
         return f"vmap refused {type(task.make_module()).__name__}: {error}".splitlines()[0]
     if not torch.allclose(logits[..., :1], first, rtol=1e-3, atol=1e-5):
         return f"{type(stack.base[0]).__name__} mixes the samples of a batch"
+    return why_slow(task, stack.base[0], X[0])
+
+
+def why_slow(task: Task, module: torch.nn.Module, X: torch.Tensor) -> str | None:
+    """Why nets of a user's module train faster one by one, or None.
+
+    Side by side they save what a step costs whatever it computes, and pay for memory that no cache
+    holds: see `_MOST_WEIGHTS` and `_MOST_VALUES`. The default network never gets slower.
+    """
+    if find_device(task.estimator.device).type != "cpu":
+        return None
+    name = type(module).__name__
+    n_weights = sum(p.numel() for p in module.parameters())
+    if n_weights > _MOST_WEIGHTS:
+        return f"{name} has {n_weights:,} weights, and trains faster one by one"
+    size, n_samples = task.estimator.batch_size, len(task.train.codes)
+    n_values = _values_per_sample(module, X) * (n_samples if size == -1 else min(size, n_samples))
+    if n_values > _MOST_VALUES:
+        return f"{name} computes {n_values:,} values in a batch, and trains faster one by one"
     return None
+
+
+def _values_per_sample(module: torch.nn.Module, X: torch.Tensor) -> int:
+    """How many values the layers of a module compute of a sample."""
+    sizes = []
+
+    def note(layer: Any, args: Any, output: Any) -> None:
+        sizes.append(output.numel() if isinstance(output, torch.Tensor) else 0)
+
+    layers = [layer for layer in module.modules() if not any(True for _ in layer.children())]
+    handles = [layer.register_forward_hook(note) for layer in layers]
+    try:
+        with torch.no_grad():
+            module(X)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return sum(sizes) // max(1, len(X))
 
 
 def group_tasks(tasks: Sequence[Task]) -> list[list[list[Task]]]:
     """Tasks as stacks of streams of nets; every stream of a stack has as many nets."""
-    stacks: dict[str, dict[Any, list[Task]]] = defaultdict(lambda: defaultdict(list))
+    stacks: dict[Any, dict[Any, list[Task]]] = defaultdict(lambda: defaultdict(list))
+    known: dict[int, str] = {}
     for task in tasks:
         same_samples = (id(task.fold), task.seed, task.estimator.validation_fraction)
-        stacks[stack_key(task)][same_samples].append(task)
+        stacks[stack_key(task, known)][same_samples].append(task)
     by_size: dict[Any, list[list[Task]]] = defaultdict(list)
     for key, streams in stacks.items():
         for stream in streams.values():

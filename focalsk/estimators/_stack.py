@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -37,6 +38,7 @@ from focalsk.nets import (
     EpochKeeper,
     FocalMLP,
     FocalNet,
+    Rows,
     StackDataset,
     StackedMLP,
     StackNet,
@@ -62,9 +64,25 @@ class Fold:
     parts: dict[Any, tuple[Samples, Samples]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, reader: FocalNetClassifier, X: Any, y: Any, sample_weight: Any = None) -> Fold:
-        """Read samples with an unfitted classifier, which is changed."""
+    def of(
+        cls,
+        reader: FocalNetClassifier,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        rows: Callable[[FocalNetClassifier], Rows | None] = lambda reader: None,
+    ) -> Fold:
+        """Read samples with an unfitted classifier, which is changed.
+
+        Where `rows` finds the same samples in an array that others share, those are kept and no
+        copy.
+        """
         coding, samples = read_samples(reader, X, y, sample_weight)
+        found = rows(reader)
+        if found is not None and _are_alike(found.whole, samples.X):
+            if len(samples.codes) < len(found):  # without those of weight 0
+                found = found[np.asarray(sample_weight) > 0]
+            samples = samples._replace(X=found)
         return cls(reader, coding, samples, coding.count(samples.codes, samples.weight))
 
     def split(self, fraction: float, seed: int) -> tuple[Samples, Samples]:
@@ -226,16 +244,18 @@ class Stack:
         if monitor == "loss":
             return lambda net: -np.asarray(net.history[-1]["valid_loss"])
 
+        held_out = [as_given(stream[0].valid) for stream in self.streams]
         monitors = [
-            Monitor(monitor, stream[0].fold.coding, stream[0].valid) for stream in self.streams
+            Monitor(monitor, stream[0].fold.coding, valid)
+            for stream, valid in zip(self.streams, held_out, strict=True)
         ]
 
         def scores(net: FocalNet) -> list[float]:
             diverged = iter(self.diverged())
             return [
                 np.nan if next(diverged) else monitors[s](classifier)
-                for s, stream in enumerate(self.streams)
-                for classifier in self.classifiers(s, stream[0].valid.X)
+                for s, valid in enumerate(held_out)
+                for classifier in self.classifiers(s, valid.X)
             ]
 
         return scores
@@ -279,6 +299,11 @@ def _make_modules(tasks: Sequence[Task], dtype: torch.dtype) -> list[nn.Module]:
             made[key] = task.make_module().to(dtype)
         modules.append(made[key])
     return modules
+
+
+def as_given(samples: Samples) -> Samples:
+    """Samples as an array of their own, which scikit-learn can read."""
+    return samples._replace(X=samples.X.copy()) if isinstance(samples.X, Rows) else samples
 
 
 class EachEpoch(Callback):
@@ -341,6 +366,12 @@ class OneOfStream:
     def forward(self, X: Any) -> torch.Tensor:
         """Logits (n, C) of validated samples."""
         return self.stream.logits(X)[self.k]
+
+
+def _are_alike(a: Any, b: Any) -> bool:
+    """Whether two dense or CSR matrices have samples of the same kind."""
+    same = a.dtype == b.dtype and a.shape[1:] == b.shape[1:]
+    return same and sparse.issparse(a) == sparse.issparse(b)
 
 
 def _are_equal(a: Any, b: Any) -> bool:

@@ -23,6 +23,9 @@ from focalsk.losses._scores import label_scores as label_scores
 from focalsk.losses._scores import one_versus_rest_posterior as one_versus_rest_posterior
 from focalsk.losses._scores import one_versus_rest_scores as one_versus_rest_scores
 from focalsk.losses._scores import softmax_scores as softmax_scores
+from focalsk.losses._streams import indicators as indicators
+from focalsk.losses._streams import softmax_focal_streams as softmax_focal_streams
+from focalsk.losses._streams import softmax_scratch as softmax_scratch
 
 __all__ = [
     "FocalLoss",

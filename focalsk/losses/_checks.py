@@ -53,7 +53,7 @@ def _check_factor(avg_factor: object) -> None:
     if isinstance(avg_factor, Tensor):
         good = scalar and (not _readable(avg_factor) or 0 < float(avg_factor) < math.inf)
     elif isinstance(avg_factor, Real):
-        good = 0 < avg_factor < math.inf
+        good = 0 < float(avg_factor) < math.inf
     else:
         raise TypeError(f"avg_factor must be a number or a scalar tensor, got {avg_factor!r}.")
     if not good:

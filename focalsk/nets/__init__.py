@@ -23,6 +23,7 @@ from focalsk.nets._batches import FIRST_BATCH as FIRST_BATCH
 from focalsk.nets._batches import PREDICTION as PREDICTION
 from focalsk.nets._batches import WEIGHTS as WEIGHTS
 from focalsk.nets._batches import ArrayDataset, Batches
+from focalsk.nets._batches import Rows as Rows
 from focalsk.nets._batches import derive_seed as derive_seed
 from focalsk.nets._batches import in_blocks as in_blocks
 from focalsk.nets._batches import seeded as seeded

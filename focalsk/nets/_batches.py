@@ -16,7 +16,7 @@ from torch.utils.data import Subset
 
 from focalsk.nets import _csr as csr
 
-__all__ = ["ArrayDataset", "Batches", "as_tensor", "in_blocks", "seeded"]
+__all__ = ["ArrayDataset", "Batches", "Rows", "as_tensor", "in_blocks", "seeded"]
 
 # What a seed is used for: its streams are told apart by these.
 WEIGHTS, EPOCH, ORDER, FIRST_BATCH, PREDICTION = 1, 2, 3, 4, 5
@@ -71,12 +71,38 @@ def derive_seed(*keys: int) -> int:
     return int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
+class Rows:
+    """Some rows of an array or a CSR matrix, which are not copied until they are asked for.
+
+    Parameters
+    ----------
+    whole : ndarray or CSR matrix of shape (n, ...)
+    index : ndarray of shape (n_rows,)
+        Which of them, by their numbers.
+    """
+
+    def __init__(self, whole: Any, index: np.ndarray) -> None:
+        self.whole, self.index = whole, index
+        self.shape, self.dtype = (len(index), *whole.shape[1:]), whole.dtype
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, chosen: Any) -> Rows:
+        """Those of the rows that a mask, an index array or a slice chooses."""
+        return Rows(self.whole, self.index[chosen])
+
+    def copy(self) -> Any:
+        """The rows as an array or matrix of their own."""
+        return self.whole[self.index]
+
+
 class ArrayDataset(Dataset):
     """Samples held in arrays: ``dataset[i]`` is ``(X[i], y[i])``, with a weight third if given.
 
     Parameters
     ----------
-    X : ndarray, Tensor or CSR matrix of shape (n_samples, ...)
+    X : ndarray, Tensor, CSR matrix, or Rows of one, of shape (n_samples, ...)
         Samples. They are never copied whole; a CSR matrix becomes dense one batch at a time,
         if at all.
     y : ndarray or Tensor of shape (n_samples,) or (n_samples, n_outputs), default=None
@@ -94,8 +120,11 @@ class ArrayDataset(Dataset):
     """
 
     def __init__(self, X: Any, y: Any = None, sample_weight: Any = None) -> None:
+        self.rows: torch.Tensor | None = None  # of X; None for all
+        if isinstance(X, Rows):
+            self.rows, X = torch.as_tensor(X.index), X.whole
         self.X = X if sparse.issparse(X) else as_tensor(X)
-        n_samples = self.X.shape[0]
+        n_samples = len(self)
         self.y = torch.zeros(1, dtype=torch.int64).expand(n_samples) if y is None else _as_target(y)
         self.weight = None if sample_weight is None else _as_weight(sample_weight)
         for name, values in (("y", self.y), ("sample_weight", self.weight)):
@@ -108,7 +137,7 @@ class ArrayDataset(Dataset):
             check_weight(self.weight)
 
     def __len__(self) -> int:
-        return self.X.shape[0]
+        return self.X.shape[0] if self.rows is None else len(self.rows)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
         return tuple(part[0] for part in self.take(torch.as_tensor([index])))
@@ -123,19 +152,21 @@ class ArrayDataset(Dataset):
 
         Those of a CSR matrix are dense, or a CSR tensor with `keep_sparse`.
         """
-        parts = (self.X, self.y) if self.weight is None else (self.X, self.y, self.weight)
-        return tuple(_take(part, index, keep_sparse) for part in parts)
+        rows = index if self.rows is None else _take(self.rows, index)
+        parts = (self.y,) if self.weight is None else (self.y, self.weight)
+        return _take(self.X, rows, keep_sparse), *(_take(part, index) for part in parts)
 
     def to(self, device: torch.device) -> ArrayDataset:
         """The same samples on `device`, where they are a tensor that fits there at ease."""
         if device.type == "cpu" or sparse.issparse(self.X) or self.X.device == device:
             return self
+        X = self.X if self.rows is None else self.X[self.rows]
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
-            if self.X.nbytes > free / 2:
+            if X.nbytes > free / 2:
                 return self
         weight = None if self.weight is None else self.weight.to(device)
-        return ArrayDataset(self.X.to(device), self.y.to(device), weight)
+        return ArrayDataset(X.to(device), self.y.to(device), weight)
 
 
 def _as_weight(sample_weight: Any) -> torch.Tensor:

@@ -9,8 +9,9 @@ the batch axis comes last, where it is long and contiguous.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -33,6 +34,9 @@ of the parameters, in the order of ``module.parameters()``.
 class Layers:
     """Stacked linear layers, of S streams of nets, as a step needs them.
 
+    What a step computes lies where that of the step before it lay: memory that is fresh costs more
+    than most of the operations.
+
     Parameters
     ----------
     weights, biases : lists of Tensors of shapes (M, out, in) and (M, out, 1)
@@ -42,50 +46,105 @@ class Layers:
     """
 
     def __init__(self, weights: list[Tensor], biases: list[Tensor], n_streams: int) -> None:
-        # The nets of a stream are one wide first layer over its samples: (S, K * out, D).
-        n_features = weights[0].shape[2]
-        self.first = weights[0].view(n_streams, -1, n_features), biases[0].view(n_streams, -1, 1)
-        self.is_wide = n_streams < len(weights[0])
-        self.units = weights[0].shape[:2]
+        self.weights, self.biases, self.n_streams = weights, biases, n_streams
+        self.first = self.wide(weights[0])
         self.others = list(zip(weights[1:], biases[1:], strict=True))
         self.transposed = [weight.transpose(1, 2) for weight in weights[1:]]
+        self.rooms: dict[int, Room] = {}
+        self.grads: list[Tensor] = []
+
+    def wide(self, values: Tensor) -> Tensor:
+        """The units of a stream's nets side by side, as one wide layer: (S, K * out, n)."""
+        return values.view(self.n_streams, -1, values.shape[2])
+
+    def room(self, n_samples: int) -> Room:
+        """Where to compute for a batch."""
+        room = self.rooms.get(n_samples)
+        if room is None:
+            largest = max(self.rooms, default=0)
+            whole = self.rooms[largest] if largest > n_samples else None
+            room = self.rooms[n_samples] = Room(self, n_samples, whole)
+        return room
 
     def logits(self, X: Tensor, drop: Drop | None = None) -> tuple[Tensor, list[Any]]:
         """Logits (M, C, B) of samples (S, D, B), and what `gradients` needs to know.
 
-        That is the input of each layer, and the factor that dropout has put on it.
+        That is the samples, and the factor that dropout has put on each hidden layer. All of it is
+        good until the next call.
         """
-        weight, bias = self.first
-        h = torch.baddbmm(bias, weight, X)
-        if self.is_wide:
-            h = h.view(*self.units, X.shape[2])
-        way: list[Any] = [(X, None)]
-        for weight, bias in self.others:
+        room = self.room(X.shape[2])
+        torch.bmm(self.first, X, out=room.first)
+        h = room.units[0].add_(self.biases[0])
+        way: list[Any] = [X]
+        for (weight, bias), out in zip(self.others, room.units[1:], strict=True):
             h.relu_()
             factor = None
             if drop is not None:
-                keep, factor = drop(h.shape[1])
-                h.mul_(keep.to(h.dtype)).mul_(factor)
-            way.append((h, factor))
-            h = torch.baddbmm(bias, weight, h)
+                scale, factor = drop(h.shape[1])
+                h.view(self.n_streams, -1, *h.shape[1:]).mul_(scale)
+            way.append(factor)
+            h = torch.bmm(weight, h, out=out).add_(bias)
         return h, way
 
     def gradients(self, gradient: Tensor, way: list[Any]) -> list[Tensor]:
-        """Gradients of each layer's weights and biases, from that of the logits (M, C, B)."""
-        grads = []
-        for transposed, (h, factor) in zip(self.transposed[::-1], way[:0:-1], strict=True):
-            grads += [gradient.sum(2, keepdim=True), torch.bmm(gradient, h.transpose(1, 2))]
-            gradient = torch.bmm(transposed, gradient)
-            relu_backward_(gradient, h)
-            if factor is not None:
-                gradient.mul_(factor)
-        X = way[0][0]
-        grads.append(gradient.sum(2, keepdim=True))
-        if self.is_wide:
-            gradient = gradient.view(X.shape[0], -1, X.shape[2])
-        of_first = torch.bmm(gradient, X.transpose(1, 2))
-        grads.append(of_first.view(*self.units, X.shape[1]) if self.is_wide else of_first)
-        return grads[::-1]
+        """Gradients of each layer's weights and biases, from that of the logits (M, C, B).
+
+        They are good until the next call.
+        """
+        if not self.grads:
+            pairs = zip(self.weights, self.biases, strict=True)
+            self.grads = [torch.empty_like(value) for pair in pairs for value in pair]
+            self.first_grad = self.wide(self.grads[0])
+        room = self.room(gradient.shape[2])
+        for i in range(len(self.others), 0, -1):
+            torch.sum(gradient, 2, keepdim=True, out=self.grads[2 * i + 1])
+            torch.bmm(gradient, room.transposed[i - 1], out=self.grads[2 * i])
+            gradient = torch.bmm(self.transposed[i - 1], gradient, out=room.gradients[i - 1])
+            relu_backward_(gradient, room.units[i - 1])
+            if way[i] is not None:
+                gradient.mul_(way[i])
+        torch.sum(gradient, 2, keepdim=True, out=self.grads[1])
+        torch.bmm(self.wide(gradient), way[0].transpose(1, 2), out=self.first_grad)
+        return self.grads
+
+
+class Room:
+    """Where a step computes: each layer's units (M, out, B), and gradients of hidden ones.
+
+    A smaller batch computes in a part of the room that a larger one has.
+    """
+
+    def __init__(self, layers: Layers, n_samples: int, whole: Room | None) -> None:
+        self.layers, self.n_samples, self.whole = layers, n_samples, whole
+        shapes = [(*weight.shape[:2], n_samples) for weight in layers.weights]
+        self.units = [self._part(shape, "units", i) for i, shape in enumerate(shapes)]
+        self.first = layers.wide(self.units[0])
+
+    @cached_property
+    def transposed(self) -> list[Tensor]:
+        return [h.transpose(1, 2) for h in self.units]
+
+    @cached_property
+    def gradients(self) -> list[Tensor]:
+        hidden = self.units[:-1]
+        return [self._part(h.shape, "gradients", i) for i, h in enumerate(hidden)]
+
+    def _part(self, shape: Sequence[int], name: str, i: int) -> Tensor:
+        if self.whole is None:
+            return self.layers.first.new_empty(shape)
+        return getattr(self.whole, name)[i].view(-1)[: math.prod(shape)].view(shape)
+
+    def scratch(self, values_per_sample: int) -> Tensor | None:
+        """Room for so many values per net and sample, the same at each call; None for none."""
+        if self._scratch is None and values_per_sample:
+            n_values = len(self.units[0]) * self.n_samples * values_per_sample
+            if self.whole is None:
+                self._scratch = self.layers.first.new_empty(n_values)
+            else:
+                self._scratch = self.whole.scratch(values_per_sample)
+        return self._scratch
+
+    _scratch: Tensor | None = None
 
 
 def stacked_step(
@@ -99,11 +158,13 @@ def stacked_step(
 ) -> tuple[Tensor, list[Tensor]]:
     """Losses (M,) of a batch (S, D, B) and the gradients of each layer's weights and biases.
 
-    `target`, `weight` and `n_samples` are as for :class:`StackedLoss`.
+    `target`, `weight` and `n_samples` are as for :class:`StackedLoss`. The gradients are good until
+    the next step.
     """
     with torch.no_grad():
         logits, way = layers.logits(X, drop)
-        losses, gradient = loss.forward(logits, target, weight, n_samples)
+        scratch = layers.room(X.shape[2]).scratch(loss.scratch_values)
+        losses, gradient = loss.forward(logits, target, weight, n_samples, scratch)
         return losses, layers.gradients(gradient, way)
 
 
@@ -162,26 +223,27 @@ def manual_step(module: Any, criterion: nn.Module, X: Any, y: Any) -> Step | Non
         return None
     loss = stack_losses([criterion], 1, n_outputs, params[0].dtype).to(params[0].device)
     layers = _as_stack(linear)
+    views: list[Tensor] = []
 
     def step(X: Tensor, y: Tensor, weight: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         weight = None if weight is None else weight.unsqueeze(0)
         drop = None
         if module.training and module.dropout:
-            drop = partial(_drop_of_one, len(X), module.dropout, X.device)
+            drop = partial(_drop_of_one, len(X), module.dropout, params[0])
         X, y = _inputs(module, X), y.unsqueeze(0)
         losses, grads = stacked_step(layers, loss, X, y, weight, drop=drop)
-        for grad in grads:  # in place, for a view takes four times as long
-            grad.squeeze_(0)
-        for grad in grads[1::2]:
-            grad.squeeze_(1)
-        return losses.squeeze_(0), grads
+        if not views:  # of gradients that stay where they are
+            views.extend(grad.view_as(p) for grad, p in zip(grads, params, strict=True))
+        return losses.squeeze_(0), views
 
     return step
 
 
-def _drop_of_one(n_samples: int, p: float, device: Any, n_units: int) -> tuple[Tensor, float]:
-    keep = random_units(n_samples, n_units, device) >= limit(p)
-    return keep.t()[None], 1 / (1 - p)
+def _drop_of_one(n_samples: int, p: float, like: Tensor, n_units: int) -> tuple[Tensor, float]:
+    keep = random_units(n_samples, n_units, like.device) >= limit(p)
+    factor = 1 / (1 - p)
+    scale = keep.t().to(like.dtype, memory_format=torch.contiguous_format).mul_(factor)
+    return scale, factor
 
 
 def _inputs(module: Any, X: Tensor) -> Tensor:

@@ -13,8 +13,10 @@ from focalsk.losses import (
     OneVersusRestLoss,
     SigmoidFocalLoss,
     dense_focal_gradient,
+    indicators,
     sigmoid_focal_gradient,
-    softmax_focal_gradient,
+    softmax_focal_streams,
+    softmax_scratch,
 )
 
 __all__ = ["StackedLoss", "stack_losses"]
@@ -42,6 +44,7 @@ class StackedLoss(nn.Module):
     smoothing: float | Tensor  # one number, or (M, 1, 1)
     alpha: Tensor | None  # (M, C), or of labels (M, 2, C)
     n_outcomes = 2  # over which smoothing spreads
+    scratch_values = 0  # per net and sample, if `forward` is given room
 
     def __init__(
         self, criteria: Sequence[Any], n_streams: int, n_outputs: int, dtype: torch.dtype
@@ -69,7 +72,12 @@ class StackedLoss(nn.Module):
         self.register_buffer(name, torch.stack(tensors)[..., None])
 
     def forward(
-        self, logits: Tensor, target: Tensor, weight: Tensor | None, n_samples: Tensor | None = None
+        self,
+        logits: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        n_samples: Tensor | None = None,
+        scratch: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Mean losses of a batch per stream, and their gradients.
 
@@ -80,14 +88,16 @@ class StackedLoss(nn.Module):
         weight : Tensor of shape (S, B), or None
         n_samples : Tensor of shape (S, 1), or None
             How many samples of each stream's batch count; None for all.
+        scratch : Tensor, default=None
+            At least ``M * B * scratch_values`` values to compute in; `logits` may then be
+            overwritten by the gradient.
 
         Returns
         -------
         losses : Tensor of shape (M,)
         gradient : Tensor of shape (M, C, B)
         """
-        weight = None if weight is None else self._of_nets(weight)
-        loss, gradient = self._terms(logits, self._of_nets(target), weight)
+        loss, gradient = self._terms(logits, target, weight, scratch)
         if n_samples is None:
             return loss.mean(1), gradient.div_(loss.shape[1])
         n_samples = self._of_nets(n_samples)
@@ -102,9 +112,12 @@ class StackedLoss(nn.Module):
         return values.repeat_interleave(self.n_nets, 0)
 
     def _terms(
-        self, logits: Tensor, target: Tensor, weight: Tensor | None
+        self, logits: Tensor, target: Tensor, weight: Tensor | None, scratch: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Weighted losses (M, B) of logits (M, C, B), and their gradients (M, C, B)."""
+        """Weighted losses (M, B) of logits (M, C, B), and their gradients (M, C, B).
+
+        Target and weight are those of the streams; `scratch` may be used, or not.
+        """
         raise NotImplementedError
 
     def _gamma_of_logits(self) -> Any:
@@ -126,16 +139,14 @@ class StackedLoss(nn.Module):
     def _sigmoid_terms(
         self, logits: Tensor, positive: Tensor, negative: Tensor, weight: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """What `_terms` gives, from the weights of the two outcomes of each logit."""
+        """What `_terms` gives, from the weights of the two outcomes of each logit.
+
+        Here `weight` is that of the nets (M, B).
+        """
         if weight is not None:
             positive, negative = positive * weight[:, None], negative * weight[:, None]
         loss, gradient = sigmoid_focal_gradient(logits, positive, negative, self._gamma_of_logits())
         return loss.sum(1), gradient
-
-    def _one_hot(self, target: Tensor, dtype: torch.dtype) -> Tensor:
-        """Class indices (M, B) as indicators (M, C, B)."""
-        classes = torch.arange(self.n_outputs, device=target.device)[:, None]
-        return (target[:, None] == classes).to(dtype)
 
 
 class _SoftmaxLosses(StackedLoss):
@@ -144,31 +155,46 @@ class _SoftmaxLosses(StackedLoss):
     def __init__(self, criteria: Any, n_streams: int, n_outputs: int, dtype: torch.dtype) -> None:
         super().__init__(criteria, n_streams, n_outputs, dtype)
         self.n_outcomes = n_outputs
+        self.scratch_values = softmax_scratch(n_outputs)
 
     def _terms(
-        self, logits: Tensor, target: Tensor, weight: Tensor | None
+        self, logits: Tensor, target: Tensor, weight: Tensor | None, scratch: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         if not isinstance(self.smoothing, float) or self.smoothing:
-            each = self._spread(self._one_hot(target, logits.dtype))
-            each = each if self.alpha is None else each * self.alpha[..., None]
-            each = each if weight is None else each * weight[:, None]
-            return dense_focal_gradient(logits, each, self._gamma_of_logits(), dim=1)
+            return self._smoothed_terms(logits, self._of_nets(target), weight)
+        grid = (self.n_streams, self.n_nets)
+        gamma, weight = self.gamma, None if weight is None else weight[:, None]
+        per_class = isinstance(gamma, Tensor) and gamma.ndim == 3
+        if per_class or self.alpha is not None:
+            target = own = indicators(target, self.n_outputs, logits.dtype)
         if self.alpha is not None:
-            chosen = self.alpha.gather(1, target)
-            weight = chosen if weight is None else chosen.mul_(weight)
-        gamma = self.gamma
-        if isinstance(gamma, Tensor) and gamma.ndim == 3:
-            gamma = gamma.squeeze(2).gather(1, target)
-        return softmax_focal_gradient(logits, target, gamma, weight, dim=1)
+            # A product with indicators chooses each sample's weight, for all nets of a stream.
+            alpha = torch.bmm(self.alpha.view(*grid, -1), own)
+            weight = alpha if weight is None else alpha.mul_(weight)
+        if isinstance(gamma, Tensor):
+            gamma = torch.bmm(gamma.view(*grid, -1), own) if per_class else gamma.view(*grid, 1)
+        streams = logits.view(*grid, *logits.shape[1:])
+        loss, gradient = softmax_focal_streams(streams, target, gamma, weight, scratch)
+        return loss.flatten(0, 1), gradient.flatten(0, 1)
+
+    def _smoothed_terms(
+        self, logits: Tensor, target: Tensor, weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        each = self._spread(indicators(target, self.n_outputs, logits.dtype))
+        each = each if self.alpha is None else each * self.alpha[..., None]
+        each = each if weight is None else each * self._of_nets(weight)[:, None]
+        return dense_focal_gradient(logits, each, self._gamma_of_logits(), dim=1)
 
 
 class _OneVersusRestLosses(StackedLoss):
     """One class per sample, by a sigmoid per class; alpha weighs the sample by its class."""
 
     def _terms(
-        self, logits: Tensor, target: Tensor, weight: Tensor | None
+        self, logits: Tensor, target: Tensor, weight: Tensor | None, scratch: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        positive = self._spread(self._one_hot(target, logits.dtype))
+        target = self._of_nets(target)
+        weight = None if weight is None else self._of_nets(weight)
+        positive = self._spread(indicators(target, self.n_outputs, logits.dtype))
         negative = 1 - positive
         if self.alpha is not None:
             chosen = self.alpha.gather(1, target)
@@ -180,9 +206,10 @@ class _LabelLosses(StackedLoss):
     """Labels that are present or absent by themselves, with a weight for either."""
 
     def _terms(
-        self, logits: Tensor, target: Tensor, weight: Tensor | None
+        self, logits: Tensor, target: Tensor, weight: Tensor | None, scratch: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        positive = self._spread(target.transpose(1, 2).to(logits.dtype))
+        weight = None if weight is None else self._of_nets(weight)
+        positive = self._spread(self._of_nets(target).transpose(1, 2).to(logits.dtype))
         negative = 1 - positive
         if self.alpha is not None:
             positive = positive * self.alpha[:, 1, :, None]

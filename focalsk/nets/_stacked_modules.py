@@ -15,7 +15,9 @@ from focalsk.nets._mlp import FocalMLP, expand, limit, random_units
 __all__ = ["StackedMLP", "VmapStack"]
 
 Drop: TypeAlias = Callable[[int], tuple[torch.Tensor, Any]]
-"""Of a number of hidden units H: which to keep (M or 1, H, B), and the factor of those that are."""
+"""Of a number of hidden units H: what to multiply them by, (S, K or 1, H, B) with zeros for what is
+dropped, and the factor of the others, a number or (M, 1, 1).
+"""
 
 
 class StackedMLP(nn.Module):
@@ -57,6 +59,7 @@ class StackedMLP(nn.Module):
         )  # each (M, out, 1)
         rates = [net.dropout for net in nets]
         self.dropout = any(rates)
+        self.is_one_rate = len(set(rates)) == 1
         self.limit: torch.Tensor
         self.factor: torch.Tensor
         limits = torch.tensor([limit(rate) for rate in rates], dtype=torch.int16)
@@ -75,8 +78,7 @@ class StackedMLP(nn.Module):
         for weight, bias in zip(list(self.weights)[1:], list(self.biases)[1:], strict=True):
             h = F.relu(h)
             if drop is not None:
-                keep, factor = drop(h.shape[1])
-                h = h * keep * factor
+                h = (h.unflatten(0, (self.n_streams, -1)) * drop(h.shape[1])[0]).flatten(0, 1)
             h = torch.baddbmm(bias, weight, h)
         return h
 
@@ -96,8 +98,12 @@ class StackedMLP(nn.Module):
         """Dropout of one batch per stream, of `sizes` samples, drawn as the nets do alone."""
         if not self.dropout:
             return None
-        k = len(self.limit) // self.n_streams
-        device = self.limit.device
+        device, dtype = self.limit.device, self.factor.dtype
+        parts = (self.limit, self.factor)
+        if self.is_one_rate:
+            limit, factor = (part[:1, None] for part in parts)
+        else:
+            limit, factor = (part.unflatten(0, (self.n_streams, -1)) for part in parts)
 
         def draw(n_units: int) -> tuple[torch.Tensor, torch.Tensor]:
             drawn = [
@@ -105,9 +111,9 @@ class StackedMLP(nn.Module):
                 for size, generator in zip(sizes, generators, strict=True)
             ]
             padded = nn.utils.rnn.pad_sequence(drawn, batch_first=True)  # (S, B, H)
-            each = padded.transpose(1, 2)
-            each = each if k == 1 else each.repeat_interleave(k, 0)  # (M, H, B)
-            return each >= self.limit, self.factor
+            keep = padded[:, None].mT >= limit  # (S, K or 1, H, B)
+            scale = keep.to(dtype, memory_format=torch.contiguous_format).mul_(factor)
+            return scale, self.factor
 
         return draw
 

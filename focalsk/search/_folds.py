@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import copy
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
+import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
 from focalsk._compat._sklearn import check_method_params, safe_split
-from focalsk.estimators import FocalNetClassifier, Fold
+from focalsk.estimators import FocalNetClassifier, Fold, check_X
+from focalsk.nets import Rows
 
 __all__ = [
     "PreparedSplit",
     "ScoringSet",
+    "Shared",
     "final_estimator",
     "focal_classifier_of",
     "prepare_split",
@@ -62,13 +68,52 @@ class Recorder(BaseEstimator):
         return X
 
 
-class ScoringSet(NamedTuple):
-    """Samples to score on: as given, as they reach the net, their targets and weights."""
+class Shared:
+    """The samples of a search as its classifiers read them, in one array for all splits.
 
-    raw: Any
-    X: Any
+    Parameters
+    ----------
+    X : array-like
+        All samples as given.
+    """
+
+    def __init__(self, X: Any) -> None:
+        self.X = X
+        self._read: dict[bool, Any] = {}
+
+    def rows(self, reader: FocalNetClassifier, indices: Any) -> Rows | None:
+        """Some of the samples, for a classifier that has read these; None if that is all it can.
+
+        Of all samples, some may be such as it refuses.
+        """
+        key = reader.module is None
+        if key not in self._read:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    self._read[key] = check_X(reader, self.X)
+            except Exception:  # the splits without those samples are read one by one
+                self._read[key] = None
+        whole = self._read[key]
+        return None if whole is None else Rows(whole, np.arange(whole.shape[0])[indices])
+
+
+@dataclass(frozen=True)
+class ScoringSet:
+    """Samples to score on, copied when they are asked for."""
+
+    estimator: Any
+    whole: Any  # all samples as given
+    rows: Any  # which of them
+    train: Any  # and which of them the nets train on
     y: Any
     score_params: dict[str, Any]
+    X: Any = None  # as the steps before the net send them to it; None if there are none
+
+    @property
+    def raw(self) -> Any:
+        """The samples as given."""
+        return safe_split(self.estimator, self.whole, None, self.rows, self.train)[0]
 
 
 @dataclass
@@ -76,16 +121,23 @@ class PreparedSplit:
     """One split under one setting of what comes before the classifier."""
 
     steps: Any  # the fitted pipeline with a Recorder at its end, or that alone
-    given: tuple[Any, Any, Any]  # X, y, sample_weight for the classifier's fit
+    given: Callable[[], tuple[Any, Any, Any]]  # X, y, sample_weight for the classifier's fit
     scoring_sets: dict[str, ScoringSet]  # "test", and "train" if train scores are wanted
+    rows: Callable[[FocalNetClassifier], Rows | None]  # the same X as part of a shared array
     folds: dict[Any, Fold] = field(default_factory=dict)
 
     def fold(self, classifier: FocalNetClassifier) -> Fold:
         """The training samples as a classifier reads them, shared where it reads them alike."""
         key = (classifier.output, classifier.module is None)
         if key not in self.folds:
-            self.folds[key] = Fold.of(clone(classifier), *self.given)
+            reader = clone(classifier)
+            fold = Fold.of(reader, *self.given(), rows=self.rows)
+            self.folds[key] = fold
         return self.folds[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Other processes score; the folds go to them with the tasks.
+        return self.__dict__ | {"given": None, "rows": None, "folds": {}}
 
 
 def prepare_split(
@@ -97,6 +149,7 @@ def prepare_split(
     score_params: dict[str, Any],
     *,
     return_train_score: bool,
+    shared: Shared,
 ) -> PreparedSplit:
     """Fit what comes before the classifier and send the samples through it.
 
@@ -111,19 +164,34 @@ def prepare_split(
         What goes with `fit` and with scoring, for all samples.
     return_train_score : bool
         Whether the training samples are to be scored too.
+    shared : Shared
+        X, of which a classifier without steps before it takes rows.
     """
-    recorder = Recorder.like(final_estimator(estimator))
-    steps = with_final(clone(estimator), recorder)
+    steps = with_final(clone(estimator), Recorder.like(final_estimator(estimator)))
     train = indices["train"]
-    X_train, y_train = safe_split(estimator, X, y, train)
-    steps.fit(X_train, y_train, **check_method_params(X, params=fit_params, indices=train))
+
+    def given() -> tuple[Any, Any, Any]:
+        X_train, y_train = safe_split(estimator, X, y, train)
+        params = check_method_params(X, params=fit_params, indices=train)
+        recorder = final_estimator(steps.fit(X_train, y_train, **params))
+        samples, recorder.given_ = recorder.given_, None
+        return samples
+
+    alone = not isinstance(steps, Pipeline)
+    found = None if alone else given()
     scoring_sets = {}
     for name in ("test", "train") if return_train_score else ("test",):
         rows = indices[name]
         raw, targets = safe_split(estimator, X, y, rows, train)
         params = check_method_params(X, params=score_params, indices=rows)
-        scoring_sets[name] = ScoringSet(raw, steps.transform(raw), targets, params)
-    return PreparedSplit(steps, recorder.given_, scoring_sets)
+        sent = None if alone else steps.transform(raw)
+        scoring_sets[name] = ScoringSet(estimator, X, rows, train, targets, params, sent)
+    return PreparedSplit(
+        steps,
+        given if found is None else lambda: found,
+        scoring_sets,
+        partial(shared.rows, indices=train) if alone else lambda reader: None,
+    )
 
 
 def with_steps(steps: Any, classifier: FocalNetClassifier, reader: FocalNetClassifier) -> Any:

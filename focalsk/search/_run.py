@@ -35,6 +35,7 @@ from focalsk.search._chunks import chunk_streams, free_memory
 from focalsk.search._folds import (
     PreparedSplit,
     ScoringSet,
+    Shared,
     final_estimator,
     prepare_split,
     with_steps,
@@ -88,6 +89,7 @@ class Problem:
     splits: Sequence[tuple[Any, Any]]  # indices to train and to test on
     fit_params: dict[str, Any]
     score_params: dict[str, Any]
+    shared: Shared
 
 
 @dataclass
@@ -98,6 +100,7 @@ class Evaluation:
     stacks: list[dict[str, Any]] = field(default_factory=list)
     seeds: dict[Any, int] = field(default_factory=dict)
     kept: KeptResults | None = None
+    valid: set[int] = field(default_factory=set)  # candidates whose parameters are allowed
 
     def seed_of(self, classifier: FocalNetClassifier) -> int:
         """The seed of a classifier's `random_state`, drawn once for the search if it is None."""
@@ -141,7 +144,7 @@ def evaluate(
     stacks : list of dict
         What was trained how.
     """
-    problem = Problem(estimator, X, y, splits, fit_params or {}, score_params or {})
+    problem = Problem(estimator, X, y, splits, fit_params or {}, score_params or {}, Shared(X))
     done = Evaluation()
     if settings.checkpoint is not None:
         done.kept = KeptResults(settings.checkpoint, search_key(problem, candidates, settings))
@@ -209,7 +212,9 @@ def _make_tasks(
     for i, estimator in estimators.items():
         try:
             classifier = final_estimator(estimator)
-            classifier._validate_params()
+            if i not in done.valid:
+                classifier._validate_params()
+                done.valid.add(i)
             if s not in splits:
                 splits[s] = prepare_split(
                     estimator,
@@ -219,6 +224,7 @@ def _make_tasks(
                     problem.fit_params,
                     problem.score_params,
                     return_train_score=settings.return_train_score,
+                    shared=problem.shared,
                 )
             fold = splits[s].fold(classifier)
             tasks.append(Task((i, s), classifier, fold, done.seed_of(classifier)))
@@ -253,7 +259,9 @@ def _run_stacks(
         for chunk in chunks:
             done.results.update(_run_kept(done.kept, chunk, splits, settings, bar.update))
         return
-    calls = [(done.kept, chunk, splits, settings) for chunk in chunks]
+    calls = [
+        (done.kept, chunk, {s: splits[s] for s in _splits_of(chunk)}, settings) for chunk in chunks
+    ]
     for place, results in run_in_workers(_run_kept, calls, settings.n_jobs, settings.pre_dispatch):
         done.results.update(results)
         bar.update(_n_epochs(chunks[place]))
@@ -314,6 +322,10 @@ def _run_one(
         return {place: result}
 
     return work() if kept is None else kept.run([place], work)
+
+
+def _splits_of(streams: list[list[Task]]) -> set[int]:
+    return {task.key[1] for stream in streams for task in stream}
 
 
 def _n_epochs(streams: list[list[Task]]) -> int:
@@ -384,10 +396,12 @@ def score_nets(
 ) -> dict[int, tuple[Any, float]]:
     """Scores of the wanted nets of a stream, and the seconds that each took."""
     reader = stack.streams[s][0].fold.reader
+    quick = needs_predictions_only(settings.scorers)
     start = time.perf_counter()
-    X = check_X(reader, samples.X)
+    raw = samples.raw if samples.X is None or not quick else None
+    X = check_X(reader, raw if samples.X is None else samples.X)
     fitted = stack.fitted(s, X)
-    if needs_predictions_only(settings.scorers):
+    if quick:
         values = score_stream(
             fitted, wanted, X, samples.y, settings.scorers, samples.score_params,
             settings.error_score,
@@ -399,7 +413,7 @@ def score_nets(
         start = time.perf_counter()
         whole = with_steps(split.steps, fitted.classifier(k), reader)
         value = score_one(
-            whole, samples.raw, samples.y, settings.scorers, samples.score_params,
+            whole, raw, samples.y, settings.scorers, samples.score_params,
             settings.error_score,
         )  # fmt: skip
         scores[k] = (value, time.perf_counter() - start)

@@ -197,8 +197,8 @@ class FocalGridSearchCV(_StackedSearch, GridSearchCV):
     ``class_weight``, ``proba``, ``lr``, ``weight_decay``, ``random_state`` or ``dropout`` are
     trained as one network with a leading model axis; each comes out as it would alone, up to
     rounding. What comes before the classifier runs once per fold and setting. What cannot be
-    stacked (a classifier with callbacks, a module with BatchNorm) is fitted in scikit-learn's own
-    way; `stacks_` tells.
+    stacked (a classifier with callbacks, a module with BatchNorm), or what would only get slower (a
+    module of more than a million weights), is fitted in scikit-learn's own way; `stacks_` tells.
 
     Parameters
     ----------

@@ -178,8 +178,8 @@ def infer_columns(
         raise ValueError("X must have columns. Got none.")
     if unknown := [name for name in options.types or {} if name not in X]:
         raise ValueError(f"types must name columns of X. Got {unknown[0]!r} besides.")
-    if y is not None and len(y) != len(X):
-        raise ValueError(f"y must have one entry per row of X, {len(X)} in all. Got {len(y)}.")
+    if y is not None and (n := np.shape(y)[0]) != len(X):
+        raise ValueError(f"y must have one entry per row of X, {len(X)} in all. Got {n}.")
     notes, told = dict(X.attrs.get("notes", {})), list(X.attrs.get("told", []))
     earlier = dict(X.attrs.get("readings", {}))
     words = {name: X[name] for name in X if is_words(X[name]) and name not in earlier}

@@ -248,11 +248,19 @@ class Random(Tanh):
         return super().forward(X * torch.rand_like(X))
 
 
+def wide(n_units):
+    return lambda n_features, n_outputs: nn.Sequential(
+        nn.Linear(n_features, n_units), nn.Tanh(), nn.Linear(n_units, n_outputs)
+    )
+
+
 @pytest.mark.parametrize(
     ("module", "reason"),
     [
         (None, None),
         (Tanh, None),
+        (wide(2**10), None),
+        (wide(2**18), "Sequential has 2,097,155 weights, and trains faster one by one"),
         (Mixing, "Mixing mixes the samples of a batch"),
         (Random, "vmap refused Random: .*random"),
         (lambda n_features, n_outputs: nn.BatchNorm1d(4), "vmap refused BatchNorm1d: "),
@@ -268,6 +276,19 @@ def test_why_no_stack(module, reason):
         assert re.match(reason, found)
         assert "\n" not in found
     assert_array_equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("batch_size", [16, -1])
+def test_large_batches_of_wide_modules_do_not_stack(batch_size):
+    classifier = make(module=wide(2**15), batch_size=batch_size)
+    [task] = make_tasks([classifier], [Fold.of(make(), X, Y)])
+    found = why_no_stack(task)
+    if batch_size == 16:
+        assert found is None
+    else:
+        n_values = len(Y) * (2 * 2**15 + 3)
+        said = f"Sequential computes {n_values:,} values in a batch, and trains faster one by one"
+        assert found == said
 
 
 # --- Fingerprints --------------------------------------------------------------------------------
