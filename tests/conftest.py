@@ -1,6 +1,7 @@
 """One thread, one seed: what every test runs under."""
 
 import os
+from pathlib import Path
 
 # Before anything imports scipy or torch: they read these once.
 os.environ["SCIPY_ARRAY_API"] = "1"  # else scikit-learn skips its array API checks
@@ -10,6 +11,9 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from sklearn.datasets import make_classification
+
+CLIENTS = Path(__file__).parent / "clients"
 
 torch.set_num_threads(1)
 
@@ -25,7 +29,24 @@ settings.register_profile("thorough", settings.get_profile("tests"), max_example
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the tests of other packages unless they are asked for: to import all takes long."""
+    left_out = CLIENTS in (collection_path, *collection_path.parents)
+    return True if left_out and config.getoption("markexpr") != "clients" else None
+
+
+@pytest.fixture(scope="session")
+def client_data():
+    """Samples for the tests of other packages."""
+    return make_classification(
+        200, 5, n_informative=4, n_redundant=0, weights=[0.8], class_sep=1.5, random_state=0
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if CLIENTS in item.path.parents:
+            item.add_marker(pytest.mark.clients)
     if not torch.cuda.is_available():
         skip = pytest.mark.skip(reason="needs a CUDA device, and torch sees none")
         for item in items:
