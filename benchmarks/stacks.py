@@ -26,7 +26,7 @@ N_NETS, N_SAMPLES = 48, 4000
 WIDTHS = [(10, 10), (64, 64), (128, 128), (256, 256)]
 IMAGE = (1, 8, 8)
 PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "convolution", "mkldnn")
-QUICK_ALONE = 4  # of the nets, with --quick, when they train one by one
+N_ALONE, QUICK_ALONE = 12, 4  # of the nets, when they train one by one
 RULE_WIDTHS, RULE_BATCHES = [(64, 64), (128, 128), (256, 256), (512, 512)], [32, 128, 512]
 RULE_NETS = 8
 ROWS = [2500, 10_000]
@@ -102,7 +102,7 @@ def compare(params: dict[str, Any], data: Any, args: Any) -> dict[str, Any]:
     """A net's step in a stack and alone, in seconds, with its fit's beginning and end."""
     epochs = 2 if args.quick else common.EPOCHS
     classifiers = nets(N_NETS, max_epochs=epochs, **params)
-    n_alone = QUICK_ALONE if args.quick else N_NETS
+    n_alone = QUICK_ALONE if args.quick else N_ALONE
     steps = epochs * -(-N_SAMPLES // common.BATCH)
     sides = {
         "stacked": lambda: train_stack(classifiers, *data),
@@ -141,18 +141,17 @@ def product_seconds(widths: tuple[int, ...], repeats: int) -> float:
 
 
 def product_share(run: Callable[[], Any]) -> float:
-    """The part of a call's time in torch's operations and Python that products take."""
-    timing = common.Timing()
-    timing.measure(run)
+    """The part of the time in torch's operations that matrix products and convolutions take."""
+    run()
     with profile(activities=[ProfilerActivity.CPU]) as found:
         run()
-    events = found.key_averages()
-    products = sum(
-        event.self_cpu_time_total
-        for event in events
-        if any(event.key.removeprefix("aten::").startswith(name) for name in PRODUCTS)
-    )
-    return products / 1e6 / timing.wall
+    times = {event.key: event.self_cpu_time_total for event in found.key_averages()}
+    products = [
+        time
+        for name, time in times.items()
+        if any(name.removeprefix("aten::").startswith(product) for product in PRODUCTS)
+    ]
+    return sum(products) / sum(time for name, time in times.items() if name.startswith("aten::"))
 
 
 # Where one by one is quicker ----------------------------------------------------------------------
