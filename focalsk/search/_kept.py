@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
 from focalsk._compat._checkpoint import checkpoint_key, read_checkpoint, write_checkpoint
@@ -110,7 +111,8 @@ def run_in_workers(
     while left:
         jobs = [delayed(_placed)(place, work, call) for place, call in left.items()]
         try:
-            for place, result in _parallel(n_jobs, pre_dispatch)(jobs):
+            parallel, at_once = _parallel(n_jobs, pre_dispatch)
+            for place, result in parallel(jobs[:at_once]):
                 del left[place]
                 deaths = 0
                 yield place, result
@@ -132,12 +134,16 @@ def _placed(place: int, work: Callable[..., Any], call: tuple[Any, ...]) -> tupl
     return place, work(*call)
 
 
-def _parallel(n_jobs: int | None, pre_dispatch: int | str) -> Parallel:
-    """Give each result as soon as it is there, or all at the end by a backend that cannot."""
+def _parallel(n_jobs: int | None, pre_dispatch: int | str) -> tuple[Parallel, int | None]:
+    """Workers, and how many calls they take at once.
+
+    Each result comes as soon as it is there. A backend that has none to give before the last, as
+    that of Ray, gets one call for each worker at a time, so that no more is lost with one.
+    """
     try:
-        return Parallel(n_jobs, pre_dispatch=pre_dispatch, return_as="generator_unordered")
-    except ValueError:  # "Backend ... does not support return_as=...": that of Ray, say
-        return Parallel(n_jobs, pre_dispatch=pre_dispatch)
+        return Parallel(n_jobs, pre_dispatch=pre_dispatch, return_as="generator_unordered"), None
+    except ValueError:  # "Backend ... does not support return_as=..."
+        return Parallel(n_jobs, pre_dispatch=pre_dispatch), effective_n_jobs(n_jobs)
 
 
 def _is_death(error: Exception) -> bool:
