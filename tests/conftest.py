@@ -36,7 +36,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(scope="session")
-def client_data():
+def data():
     """Samples for the tests of other packages."""
     return make_classification(
         200, 5, n_informative=4, n_redundant=0, weights=[0.8], class_sep=1.5, random_state=0

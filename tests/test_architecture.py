@@ -18,7 +18,7 @@ ROOMS = {
     "nets": {"_compat", "losses"},
     "tables": {"_compat"},
     "estimators": {"_compat", "losses", "nets", "tables"},
-    "search": {"_compat", "estimators"},
+    "search": {"_compat", "nets", "estimators"},
     "export": {"_compat", "nets", "estimators", "search"},
     "persistence": {"_compat", "nets"},
     "displays": {"_compat", "estimators"},

@@ -50,6 +50,12 @@ MIXED = FRAME.assign(d=["x", "y"] * 20)
 Z, T = torch.zeros(3, 2), torch.tensor([0, 1, 0])
 
 
+def as_matrix(X: np.ndarray) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return np.asmatrix(X)
+
+
 def but(values: Any, one: Any) -> np.ndarray:
     """Values whose first is another."""
     values = np.asarray(values)
@@ -236,7 +242,7 @@ def of_both(make: Any) -> list[tuple[str, Any, type[BaseException], str]]:
         ("X complex", fit(X + 0j), ValueError, "Complex data not supported"),
         ("X datetimes", fit(np.zeros((40, 3), "M8[s]")), TypeError, "Got datetime64[s]"),
         ("X masked", fit(np.ma.masked_less(X, 0)), ValueError, "X is a masked array"),
-        ("X matrix", fit(np.asmatrix(X)), TypeError, "np.matrix is not supported"),
+        ("X matrix", fit(as_matrix(X)), TypeError, "np.matrix is not supported"),
         ("X ragged", fit([[1, 2], [1]] * 20), ValueError, "inhomogeneous shape"),
         ("X 1-d", fit(X[:, 0]), ValueError, SHAPE),
         ("X 3-d", fit(X[:, :, None]), ValueError, "dim <= 2 is required"),
@@ -367,7 +373,7 @@ ENSEMBLE = [
         "decision afterwards",
         lambda: ensemble().fit(X, Y).set_params(decision="foo").predict(X),
         ValueError,
-        "decision must be among 'auto'",
+        "The 'decision' parameter of FocalEnsembleClassifier must be a str among",
     ),
     (
         "array after a table",

@@ -290,7 +290,7 @@ def test_two_workers_search_as_one_does(kind, data, params):
     X, y, _ = data
     found = [search(params, kind, n_jobs=n).fit(X, y) for n in (1, 2)]
     one, two = (s.cv_results_["mean_test_score"] for s in found)
-    assert_array_equal(one, two)
+    assert_allclose(one, two, rtol=1e-12)  # for two, the nets are cut into other stacks
     assert_array_equal(found[0].predict_proba(X), found[1].predict_proba(X))
 
 

@@ -117,9 +117,6 @@ def decide(
         with np.errstate(divide="ignore"):
             logs = np.log(weights)
         return Decision(logs[1] - logs[0] if labels else logs)
-    if isinstance(rule, str) and rule not in METRICS:
-        known = ", ".join(map(repr, ["auto", "posterior", "balanced", *METRICS]))
-        raise ValueError(f"decision must be among {known}, costs or a callable. Got {rule!r}.")
     named = isinstance(rule, (tuple, list)) and len(rule) == 2 and isinstance(rule[0], str)
     if held_out and named:
         return _at_least(rule[0], float(rule[1]), held_out, len(prior), labels)

@@ -177,7 +177,7 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
     if sample_weight is None:
         return Samples(X, codes, None)
     weight = check_sample_weight(plain(sample_weight), X, ensure_non_negative=True)
-    if np.ndim(sample_weight) == 0:  # scikit-learn spreads a number and does not look at it
+    if np.isscalar(sample_weight):  # scikit-learn spreads a number and does not look at it
         weight = check_sample_weight(weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight must be positive for some samples. Got only zeros.")

@@ -23,11 +23,11 @@ def scalars(folder):
     return {tag: [e.value for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
-def test_tensorboard_gets_the_losses(client_data, tmp_path):
+def test_tensorboard_gets_the_losses(data, tmp_path):
     from torch.utils.tensorboard import SummaryWriter
 
     callback = TensorBoard(SummaryWriter(str(tmp_path)))
-    net = FocalNetClassifier(**FAST, early_stopping=True, callbacks=[callback]).fit(*client_data)
+    net = FocalNetClassifier(**FAST, early_stopping=True, callbacks=[callback]).fit(*data)
     seen = scalars(tmp_path)
     assert seen["Loss/train_loss"] == pytest.approx(net.loss_curve_)
     assert seen["Loss/valid_loss"] == pytest.approx(net.history_[:, "valid_loss"])
@@ -45,10 +45,10 @@ def run(tmp_path, monkeypatch):
         yield run
 
 
-def test_wandb_logger_without_validation_says_what_to_do(client_data, run):
+def test_wandb_logger_without_validation_says_what_to_do(data, run):
     net = FocalNetClassifier(**FAST, callbacks=[WandbLogger(run)])
     with pytest.raises(ValueError, match="early_stopping"):
-        net.fit(*client_data)
+        net.fit(*data)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_wandb_logger_without_validation_says_what_to_do(client_data, run):
     [({"early_stopping": True}, {}), ({}, {"save_model": False})],
     ids=["validation", "no model"],
 )
-def test_wandb_logger_logs_what_the_history_says(client_data, run, params, logger):
-    net = FocalNetClassifier(**FAST, **params, callbacks=[WandbLogger(run, **logger)]).fit(*client_data)
+def test_wandb_logger_logs_what_the_history_says(data, run, params, logger):
+    net = FocalNetClassifier(**FAST, **params, callbacks=[WandbLogger(run, **logger)]).fit(*data)
     assert run.summary["train_loss"] == pytest.approx(net.loss_curve_[-1])
     assert ("valid_loss" in run.summary.keys()) == bool(params)  # noqa: SIM118
 
@@ -65,7 +65,7 @@ def test_wandb_logger_logs_what_the_history_says(client_data, run, params, logge
 # --- Optuna --------------------------------------------------------------------------------------
 
 
-def objective(client_data):
+def objective(data):
     from optuna_integration import SkorchPruningCallback
 
     def train(trial):
@@ -73,14 +73,14 @@ def objective(client_data):
         pruning = SkorchPruningCallback(trial, "auc")
         net = FocalNetClassifier(
             **FAST, lr=trial.suggest_float("lr", 1e-5, 1e-1, log=True), callbacks=[scoring, pruning]
-        ).fit(*client_data)
+        ).fit(*data)
         assert vars(net.callbacks[0]) == vars(copy.copy(scoring))  # the user's own is untouched
         return net.history_[-1, "auc"]
 
     return train
 
 
-def test_optuna_prunes(client_data):
+def test_optuna_prunes(data):
     import optuna
 
     study = optuna.create_study(
@@ -88,14 +88,14 @@ def test_optuna_prunes(client_data):
         sampler=optuna.samplers.RandomSampler(0),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=2),
     )
-    study.optimize(objective(client_data), n_trials=8)
+    study.optimize(objective(data), n_trials=8)
     states = [trial.state.name for trial in study.trials]
     assert set(states) == {"COMPLETE", "PRUNED"}
     # What was pruned had reported less than the trials that went on.
     assert all(len(t.intermediate_values) < 4 for t in study.trials if t.state.name == "PRUNED")
 
 
-def test_optuna_search_prunes_by_partial_fit(client_data):
+def test_optuna_search_prunes_by_partial_fit(data):
     import optuna
     from optuna_integration import OptunaSearchCV
 
@@ -107,14 +107,14 @@ def test_optuna_search_prunes_by_partial_fit(client_data):
         n_trials=3,
         cv=2,
         random_state=0,
-    ).fit(*client_data)
+    ).fit(*data)
     assert 0 <= search.best_params_["gamma"] <= 5
 
 
-def test_what_holds_a_callback_can_be_cloned_and_searched(client_data, tmp_path):
+def test_what_holds_a_callback_can_be_cloned_and_searched(data, tmp_path):
     from torch.utils.tensorboard import SummaryWriter
 
     net = FocalNetClassifier(**FAST, callbacks=[TensorBoard(SummaryWriter(str(tmp_path)))])
     assert len(clone(net).callbacks) == 1
-    assert len(cross_val_score(net, *client_data, cv=2)) == 2
+    assert len(cross_val_score(net, *data, cv=2)) == 2
     assert len(scalars(tmp_path)["Loss/train_loss"]) == 2 * FAST["max_epochs"]

@@ -1,4 +1,4 @@
-"""The examples that need another project's package, or client_data that `make client_data` brings."""
+"""The examples that need another project's package, or data that `make data` brings."""
 
 import runpy
 from pathlib import Path

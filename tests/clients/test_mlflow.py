@@ -29,10 +29,10 @@ def autolog():
     mlflow.sklearn.autolog(disable=True)
 
 
-def logged(search, client_data):
+def logged(search, data):
     """What MLflow notes of a search: the run's names and numbers, and those of its children."""
     with mlflow.start_run() as run:
-        search.fit(*client_data)
+        search.fit(*data)
     run = mlflow.get_run(run.info.run_id)
     children = mlflow.search_runs(
         filter_string=f"tags.mlflow.parentRunId = '{run.info.run_id}'", output_format="list"
@@ -62,12 +62,12 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_a_stacked_search_is_logged_as_scikit_learns(name, client_data, autolog):
+def test_a_stacked_search_is_logged_as_scikit_learns(name, data, autolog):
     theirs, ours, estimator, space, options = SEARCHES[name]
     options = {"scoring": "neg_log_loss", "cv": 2, **options}
-    expected = logged(theirs(estimator, space, **options), client_data)
+    expected = logged(theirs(estimator, space, **options), data)
     search = ours(estimator, space, **options)
-    metrics, params, scores, names = logged(search, client_data)
+    metrics, params, scores, names = logged(search, data)
     assert search.stacks_[0]["trained"] == "stacked"
     assert "_run_search" not in vars(search)
     assert set(metrics) == set(expected[0]) >= {"best_cv_score", "training_score"}
@@ -79,14 +79,14 @@ def test_a_stacked_search_is_logged_as_scikit_learns(name, client_data, autolog)
     assert names == expected[3]
 
 
-def test_a_logged_search_is_the_same_search(client_data):
+def test_a_logged_search_is_the_same_search(data):
     def search():
         return FocalGridSearchCV(CLASSIFIER, {"gamma": [0, 1, 3]}, cv=3, scoring="neg_log_loss")
 
-    plain = search().fit(*client_data)
+    plain = search().fit(*data)
     mlflow.sklearn.autolog(log_models=False, silent=True)
     try:
-        logged = search().fit(*client_data)
+        logged = search().fit(*data)
     finally:
         mlflow.sklearn.autolog(disable=True)
     assert set(vars(logged)) - {"_mlflow_run_id"} == set(vars(plain))
@@ -94,22 +94,22 @@ def test_a_logged_search_is_the_same_search(client_data):
         logged.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"], rtol=1e-12
     )
     assert logged.best_params_ == plain.best_params_
-    np.testing.assert_array_equal(logged.predict_proba(client_data[0]), plain.predict_proba(client_data[0]))
+    np.testing.assert_array_equal(logged.predict_proba(data[0]), plain.predict_proba(data[0]))
 
 
-def test_a_logged_search_without_any_score_is_an_error(client_data, autolog):
+def test_a_logged_search_without_any_score_is_an_error(data, autolog):
     search = FocalGridSearchCV(
         CLASSIFIER, {"gamma": [0, 1]}, cv=2, scoring=lambda *args: float("nan")
     )
     with pytest.raises(ValueError, match="scored NaN"):
-        search.fit(*client_data)
+        search.fit(*data)
 
 
-def test_models_come_back(client_data, tmp_path):
-    fitted = PIPELINE.fit(*client_data)
+def test_models_come_back(data, tmp_path):
+    fitted = PIPELINE.fit(*data)
     path = str(tmp_path / "model")
     mlflow.sklearn.save_model(
         fitted, path, serialization_format="cloudpickle", pip_requirements=["focalsk"]
     )
     again = mlflow.sklearn.load_model(path)
-    np.testing.assert_array_equal(again.predict_proba(client_data[0]), fitted.predict_proba(client_data[0]))
+    np.testing.assert_array_equal(again.predict_proba(data[0]), fitted.predict_proba(data[0]))

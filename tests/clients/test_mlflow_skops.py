@@ -26,7 +26,7 @@ FAST = {"max_epochs": 3, "random_state": 0}
 )
 def test_models_come_back_from_the_default_format(tmp_path, model):
     X, y = make_classification(100, random_state=0)
-    types = skops.io.get_untrusted_types(client_data=skops.io.dumps(model.fit(X, y)))
+    types = skops.io.get_untrusted_types(data=skops.io.dumps(model.fit(X, y)))
     assert {name.split(".")[0] for name in types} == {"focalsk"}
     path = str(tmp_path / "model")
     mlflow.sklearn.save_model(model, path, skops_trusted_types=types, pip_requirements=["focalsk"])

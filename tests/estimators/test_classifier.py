@@ -695,6 +695,8 @@ REFUSED = {
     "class_weight": ["inverse", 0.5],
     "output": ["tanh", None],
     "proba": ["calibrated", True],
+    "decision": ["mcc", None, 3],
+    "checkpoint": [3, ["folder"]],
     "module": ["mlp", 3],
     "module_params": [[("width", 3)]],
     "optimizer": ["adamax", None],

@@ -192,7 +192,7 @@ def test_what_was_never_trained_has_probability_zero():
     posterior = focal_posterior(logits, 2.0, [1.0, 0.0, 2.0])
     torch.testing.assert_close(posterior.sum(1), torch.ones(5))
     assert posterior[:, 1].tolist() == [0.0] * 5
-    rows = [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    rows = [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]
     assert sigmoid_focal_posterior(logits, 2.0, rows).tolist() == [[1.0, 0.0, 0.0]] * 5
 
 

@@ -49,6 +49,7 @@ def test_parameters_are_scikit_learns_and_memory_budget(ours, theirs):
     a, b = ours(make(), GRID), theirs(make(), GRID)
     own, other = a.get_params(deep=False), b.get_params(deep=False)
     assert own.pop("memory_budget") is None
+    assert own.pop("checkpoint") is None
     assert list(own) == list(other)
     for name in set(own) - {"estimator"}:
         assert own[name] is other[name] or own[name] == other[name] or own[name] != own[name]
