@@ -35,6 +35,7 @@ from focalsk.estimators._outcome import divergence as divergence
 from focalsk.estimators._prior_correction import PriorCorrectedClassifier
 from focalsk.estimators._stack import FittedStream as FittedStream
 from focalsk.estimators._stack import Fold as Fold
+from focalsk.estimators._stack import Rows as Rows
 from focalsk.estimators._stack import Stack as Stack
 from focalsk.estimators._stack import Task as Task
 from focalsk.estimators._target_coding import TargetCoding as TargetCoding

@@ -47,7 +47,7 @@ from focalsk.nets import (
     stack_losses,
 )
 
-__all__ = ["COUPLED_DECAY", "FittedStream", "Fold", "Stack", "Task"]
+__all__ = ["COUPLED_DECAY", "FittedStream", "Fold", "Rows", "Stack", "Task"]
 
 # Optimizers that add weight_decay to the gradient.
 COUPLED_DECAY = {torch.optim.Adam, torch.optim.SGD}

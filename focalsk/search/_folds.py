@@ -15,8 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
 from focalsk._compat._sklearn import check_method_params, safe_split
-from focalsk.estimators import FocalNetClassifier, Fold, check_X
-from focalsk.nets import Rows
+from focalsk.estimators import FocalNetClassifier, Fold, Rows, check_X
 
 __all__ = [
     "PreparedSplit",
