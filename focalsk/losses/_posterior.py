@@ -129,7 +129,7 @@ def sigmoid_focal_posterior(
         for the negatives; one per label, which leaves its posterior as it is; or the negatives' in
         ``alpha[0]`` and the positives' in ``alpha[1]``, each broadcastable to `logits`. None leaves
         the posterior under those weights. An outcome of weight 0 was never trained, so its
-        posterior is undefined: an error.
+        posterior is undefined, and reported as 0; both of a label with 0 are an error.
     label_smoothing : float in [0, 1), default=0.0
         As in `focal_posterior`.
 
