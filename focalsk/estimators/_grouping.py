@@ -39,10 +39,11 @@ _ELEMENTWISE = tuple(
     )
 )  # fmt: skip
 
-# Beyond these, nets of a user's module, which vmap runs side by side, were slower than one by one:
-# of benchmarks/stacks.py, linear layers with 0.6, 1.1 and 2.4 million weights were 1.3, 0.9 and 0.7
-# times as fast in a stack, convolutions that compute 3.9 and 7.7 million values in a batch 1.1 and
-# 0.8 times.
+# Beyond these, nets of a user's module, which vmap runs side by side, were mostly slower than one
+# by one: four or six nets, 1,024 rows, three repeats on a busy machine. Linear layers of 0.6
+# million weights were 1.0 and 1.3 times as fast in a stack (batches of 32 and 128), of 1.1 million
+# 0.9 and 1.5 (128 and 512), of 2.4 million 0.7 and 0.6; convolutions that compute 1.9, 3.9 and 7.7
+# million values in a batch 0.9, 1.1 and 0.8 times. A line through so few points is rough.
 _MOST_WEIGHTS, _MOST_VALUES = 2**20, 2**22
 
 
@@ -130,7 +131,8 @@ def why_slow(task: Task, module: torch.nn.Module, X: torch.Tensor) -> str | None
     """Why nets of a user's module train faster one by one, or None.
 
     Side by side they save what a step costs whatever it computes, and pay for memory that no cache
-    holds: see `_MOST_WEIGHTS` and `_MOST_VALUES`. The default network never gets slower.
+    holds: see `_MOST_WEIGHTS` and `_MOST_VALUES`. The default network was never slower, up to
+    1024-1024.
     """
     if find_device(task.estimator.device).type != "cpu":
         return None
