@@ -15,7 +15,10 @@ PAGES = {
     "benchmarks/README": "results/method",
     "benchmarks/DATA": "results/data",
     "benchmarks/results/resampling": "results/resampling",
-    "benchmarks/results/ensemble.development": "results/ensemble",
+    "benchmarks/results/ensemble.report": "results/ensemble",
+    "benchmarks/results/ensemble.development": "results/ensemble_development",
+    "benchmarks/results/ensemble_ablation": "results/ensemble_ablation",
+    "benchmarks/results/where_gamma_helps": "results/where_gamma_helps",
     "examples/README": "auto_examples/index",
 }
 
