@@ -38,6 +38,7 @@ templates_path = ["_templates"]
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
+highlight_language = "none"  # of blocks that name none: what a program printed
 
 # API --------------------------------------------------------------------------------------------
 
