@@ -411,14 +411,14 @@ NETS = [
         "weight words",
         lambda: bare().fit(X, Y, sample_weight=["a"] * 40),
         TypeError,
-        "sample_weight must hold numbers",
+        "sample_weight must hold real numbers",
     ),
     ("gamma", lambda: bare(criterion__gamma=-1).fit(X, Y), ValueError, "gamma must be finite"),
     (
         "NaN out",
         lambda: bare().fit(X, Y).predict_proba(but(X, NAN).astype("f4")),
         ValueError,
-        "gives NaN for some samples",
+        "gives NaN or infinity for some samples",
     ),
 ]
 
