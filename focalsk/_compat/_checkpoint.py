@@ -60,7 +60,8 @@ def write_checkpoint(
     for name, array in (arrays or {}).items():  # NumPy before 2.1 can only be asked to pickle
         if np.asarray(array).dtype.hasobject:
             raise TypeError(f"An array of objects has no place in a checkpoint: {name!r}.")
-    np.savez(content, **{"": head, **(arrays or {})})
+    everything: dict[str, Any] = {"": head, **(arrays or {})}
+    np.savez(content, **everything)
     payload = content.getvalue()
     parts = (_MAGIC, hashlib.sha256(payload).digest(), payload)
     path.parent.mkdir(parents=True, exist_ok=True)

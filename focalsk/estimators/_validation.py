@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "check_X",
     "check_X_y",
-    "check_classes",
     "check_class_names",
+    "check_classes",
     "check_no_missing",
     "check_range",
     "plain",

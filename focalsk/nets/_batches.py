@@ -15,7 +15,7 @@ from skorch.dataset import Dataset  # its callbacks look into no other
 from torch.utils.data import Subset
 
 from focalsk.nets import _csr as csr
-from focalsk.nets._constraints import check_numbers, check_weight
+from focalsk.nets._constraints import check_numbers, check_unmasked, check_weight
 
 __all__ = ["ArrayDataset", "Batches", "Rows", "as_tensor", "in_blocks", "seeded"]
 
@@ -195,6 +195,7 @@ def as_tensor(values: Any) -> torch.Tensor:
 
 def _as_target(y: Any) -> torch.Tensor:
     if not isinstance(y, torch.Tensor):
+        check_unmasked("y", y)
         y = np.asarray(y)
         if y.dtype.kind not in "iubf":
             raise TypeError(

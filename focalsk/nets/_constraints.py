@@ -13,7 +13,14 @@ from torch.utils.data import IterableDataset
 
 from focalsk._compat._sklearn import Interval, Options, validate_parameter_constraints
 
-__all__ = ["check_epochs", "check_numbers", "check_parameters", "check_some", "check_weight"]
+__all__ = [
+    "check_epochs",
+    "check_numbers",
+    "check_parameters",
+    "check_some",
+    "check_unmasked",
+    "check_weight",
+]
 
 _SIZE = [Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})]
 _COUNT = Interval(Integral, 0, None, closed="left")
@@ -53,7 +60,8 @@ def check_some(net: Any, dataset: Any) -> None:
     """Refuse training samples of which there is none, or none that counts."""
     if isinstance(dataset, Sized) and not isinstance(dataset, IterableDataset) and not len(dataset):
         raise ValueError(
-            f"Found array with 0 sample(s) while a minimum of 1 is required by {type(net).__name__}."
+            "Found array with 0 sample(s) while a minimum of 1 is required by "
+            f"{type(net).__name__}."
         )
     weight = getattr(dataset, "weight", None)
     if weight is not None and not weight.any():
@@ -69,8 +77,7 @@ def check_numbers(name: str, values: Any) -> Any:
         if values.layout != torch.strided:
             raise TypeError(f"{name} must be a dense tensor, or a CSR matrix. Got {values.layout}.")
     else:
-        if np.ma.is_masked(values):
-            raise ValueError(f"{name} is a masked array with missing values: fill or drop them.")
+        check_unmasked(name, values)
         if not hasattr(values, "dtype") or not isinstance(values.dtype, np.dtype):
             values = _as_numbers(values)
         kind, what = values.dtype.kind, str(values.dtype)
@@ -79,6 +86,12 @@ def check_numbers(name: str, values: Any) -> Any:
     if not values.ndim:
         raise ValueError(f"{name} must have an axis of samples. Got a scalar.")
     return values
+
+
+def check_unmasked(name: str, values: Any) -> None:
+    """Refuse arrays some of whose values are not there."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} is a masked array with missing values: fill or drop them.")
 
 
 def _as_numbers(values: Any) -> Any:

@@ -301,9 +301,11 @@ class FocalNet(ArrayNet):
         """
         super().partial_fit(X, y, classes, **fit_params)
         last = self.history[-1].get("train_loss") if self.history else None
-        if isinstance(last, float) and not np.isfinite(last):
+        wrong = isinstance(last, float) and not np.isfinite(last)
+        if wrong or not all(weights.isfinite().all() for weights in self._parameters()):
+            became = f"loss became {last}" if wrong else "made weights that are not finite"
             warnings.warn(
-                f"The training loss became {last}. Lower lr, or look for numbers in X, "
+                f"The training {became}. Lower lr, or look for numbers in X, "
                 "sample_weight or the criterion's alpha that are too large or NaN.",
                 ConvergenceWarning,
                 stacklevel=2,
