@@ -68,8 +68,7 @@ def run_client(client: str) -> dict[str, Any]:
     done = subprocess.run(
         command,
         env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,

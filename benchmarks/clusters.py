@@ -102,25 +102,32 @@ def cpu_by_process() -> dict[int, float]:
     return seconds
 
 
-def measure(run: Callable[[], Any]) -> tuple[dict[str, float], Any]:
-    """Seconds by the clock, of all processes, and of those that others wait for."""
+def measure(run: Callable[[], Any], others: set[int]) -> tuple[dict[str, float], Any]:
+    """Seconds by the clock, of all processes, and of those that others wait for.
+
+    `others` are processes of clusters that do not take part.
+    """
     before, start = cpu_by_process(), time.perf_counter()
     value = run()
     wall, after = time.perf_counter() - start, cpu_by_process()
-    used = {pid: seconds - before.get(pid, 0.0) for pid, seconds in after.items()}
+    used = {
+        pid: seconds - before.get(pid, 0.0) for pid, seconds in after.items() if pid not in others
+    }
     own = used.pop(os.getpid())
     workers = list(used.values()) or [0.0]
     return {"wall": wall, "all": own + sum(workers), "longest": own + max(workers)}, value
 
 
-def take_turns(sides: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Any]:
+def take_turns(
+    sides: dict[str, Callable[[], Any]], others: dict[str, set[int]], repeats: int
+) -> dict[str, Any]:
     """Medians of each side; the first run of each, which starts its workers, is told apart."""
-    first = {name: measure(run)[0]["wall"] for name, run in sides.items()}
+    first = {name: measure(run, others[name])[0]["wall"] for name, run in sides.items()}
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
     values = {}
     for _ in range(repeats):
         for name, run in sides.items():
-            seconds, values[name] = measure(run)
+            seconds, values[name] = measure(run, others[name])
             taken[name].append(seconds)
             print(f"  {name}: {seconds['wall']:.1f} s", flush=True)
     for value in values.values():
@@ -218,6 +225,7 @@ def main() -> None:
     repeats = 1 if args.quick else args.repeats
     n_samples, epochs = (1_000, 5) if args.quick else (8_000, 20)
     data = common.make_data(n_samples)
+    few = common.make_data(n_samples // 4)
     estimator = common.focalsk_classifier(max_epochs=epochs)
 
     def search(n_jobs: int) -> Any:
@@ -225,18 +233,24 @@ def main() -> None:
 
     def compare(n_jobs: int) -> Any:
         options = {"methods": METHODS, "cv": N_FOLDS, "random_state": 0, "n_jobs": n_jobs}
-        return (
-            compare_resampling(*data, estimator=estimator, **options).summary()["mean"].sort_index()
-        )
+        comparison = compare_resampling(*few, estimator=estimator, **options)
+        return comparison.summary()["mean"].sort_index()
 
     result: dict[str, Any] = {"samples": n_samples, "epochs": epochs, "repeats": repeats}
     with contextlib.ExitStack() as clusters:
+        own: dict[str, set[int]] = {}
         for backend in args.backends:
+            before = set(cpu_by_process())
             clusters.enter_context(CLUSTERS[backend]())
+            own[f"{backend}, two workers"] = set(cpu_by_process()) - before
+        others = {
+            name: set().union(*(pids for of, pids in own.items() if of != name))
+            for name in (ONE, *own)
+        }
         for title, run in {"search": search, "comparison": compare}.items():
             calls = {f"{name}, two workers": in_workers(name, run) for name in args.backends}
-            result[title] = take_turns({ONE: lambda run=run: run(1), **calls}, repeats)
-            print_turns(f"{title}: {n_samples:,} samples", result[title])
+            result[title] = take_turns({ONE: lambda run=run: run(1), **calls}, others, repeats)
+            print_turns(title, result[title])
         cases = [(False, False), (True, False), (True, True)]
         result["deaths"] = [
             search_with_a_death(backend, data, epochs, *case)
