@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm.auto import tqdm
 
 from focalsk._compat._checkpoint import read_checkpoint, write_checkpoint
 from focalsk._compat._sklearn import safe_indexing
+from focalsk._compat._tqdm import tqdm
 from focalsk.comparison._decisions import (
     ENSEMBLE_DECISIONS,
     decide,

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
-from tqdm.auto import tqdm
 
 from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
+from focalsk._compat._tqdm import tqdm
 from focalsk.estimators._building import OPTIMIZERS, class_weights, make_net, make_seed
 from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._classifier import FocalNetClassifier

@@ -29,6 +29,7 @@ __all__ = [
     "check_range",
     "plain",
     "read_samples",
+    "read_validation_set",
     "to_mean_one",
     "weigh",
 ]
@@ -238,3 +239,53 @@ def read_samples(
         samples = samples._replace(weight=to_mean_one(samples.weight))
     coding.check_several(samples.codes, estimator)
     return coding, samples
+
+
+def read_validation_set(
+    estimator: FocalNetClassifier,
+    coding: TargetCoding,
+    X_val: Any,
+    y_val: Any,
+    sample_weight_val: ArrayLike | None = None,
+) -> Samples | None:
+    """The samples that `fit` was given to validate with, checked and coded; None if there are none.
+
+    The estimator must have seen the samples to train on. Weights are scaled to mean 1, and samples
+    without weight left out.
+    """
+    given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+    if all(value is None for value in given.values()):
+        return None
+    for name in ("X_val", "y_val"):
+        if given[name] is None:
+            others = " and ".join(key for key, value in given.items() if value is not None)
+            raise ValueError(f"{name} must be passed too. Got only {others}.")
+    if not estimator.early_stopping:
+        raise ValueError(
+            "X_val and y_val are for early stopping. Got early_stopping=False; set it to True."
+        )
+    try:
+        X, y = check_X_y(estimator, X_val, y_val, reset=False)
+        samples = weigh(X, coding.encode(_like(coding, y)), sample_weight_val)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"In the validation set (X_val, y_val): {error}") from error
+    if samples.weight is None:
+        return samples
+    return samples._replace(weight=to_mean_one(samples.weight))
+
+
+def _like(coding: TargetCoding, y: Any) -> Any:
+    """Targets, refused if they are classes in place of labels, or numbers in place of strings."""
+    multilabel = TargetCoding.of(y, "softmax").multilabel
+    if coding.multilabel != multilabel:
+        names = ["one class per sample", "label indicators"]
+        raise ValueError(
+            f"y must be {names[coding.multilabel]}, as in training. Got {names[multilabel]}."
+        )
+    texts = [isinstance(np.asarray(part, object).flat[0], str) for part in (y, coding.classes)]
+    if not multilabel and texts[0] != texts[1]:
+        raise ValueError(
+            f"y must only have the classes {coding.classes.tolist()}. Got "
+            f"{np.unique(y).tolist()[:5]}."
+        )
+    return y
