@@ -361,7 +361,8 @@ def ambiguous(folder):
     return path
 
 
-def test_what_a_table_leaves_open_is_asked_and_then_told(tmp_path, capsys):
+def test_what_a_table_leaves_open_is_asked_and_then_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("focalsk.comparison._report._picture", lambda *_: "data:,")  # takes long
     path = ambiguous(tmp_path)
     command = ["compare", path, "--target", "bad", "--methods", "cross-entropy", *QUICKLY]
     line = refused(capsys, *command)

@@ -61,7 +61,7 @@ def test_results_are_tidy(binary):
 
 
 def test_folds_of_a_repetition_divide_the_samples(binary):
-    comparison = compare(*binary, n_repeats=2)
+    comparison = compare(*binary, n_repeats=2, tune=False)
     for repeat in (0, 1):
         tests = [
             said.test
@@ -74,11 +74,11 @@ def test_folds_of_a_repetition_divide_the_samples(binary):
 def test_splitters_and_splits_are_taken(binary):
     X, y = binary
     cv = StratifiedKFold(3, shuffle=True, random_state=4)
-    one = compare(X, y, cv=cv).results_
-    other = compare(X, y, cv=list(cv.split(X, y))).results_
+    one = compare(X, y, cv=cv, tune=False).results_
+    other = compare(X, y, cv=list(cv.split(X, y)), tune=False).results_
     pd.testing.assert_series_equal(one["value"], other["value"])
     repeated = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
-    assert set(compare(X, y, cv=repeated).results_["repeat"]) == {0, 1}
+    assert set(compare(X, y, cv=repeated, tune=False).results_["repeat"]) == {0, 1}
 
 
 def test_masks_and_negative_positions_are_splits_too(binary):
@@ -118,7 +118,8 @@ def test_seed_decides_everything_and_leaves_no_trace(binary):
     state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global one is meant
     methods = ["focal-balanced", "smote", "focal"]
     one, other, third = (
-        compare(*binary, methods=methods, random_state=seed).results_["value"] for seed in (0, 0, 1)
+        compare(*binary, methods=methods, random_state=seed, cv=2).results_["value"]
+        for seed in (0, 0, 1)
     )
     pd.testing.assert_series_equal(one, other)
     assert not one.equals(third)
@@ -139,7 +140,7 @@ def test_frame_of_every_sort_of_column():
     X.loc[::5, "number"] = np.nan
     network = FocalNetClassifier(max_epochs=50)
     methods = ["cross-entropy", "smote", "boosting"]
-    comparison = compare(X, y, estimator=network, methods=methods)
+    comparison = compare(X, y, estimator=network, methods=methods, cv=2, tune=False)
     assert comparison.failures_.empty
     scores = comparison.summary("roc_auc")["mean"]
     assert (scores > 0.9).all()  # the text gives it away
