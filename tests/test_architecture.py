@@ -23,7 +23,7 @@ ROOMS = {
     "persistence": {"_compat", "nets"},
     "displays": {"_compat", "estimators"},
     "comparison": {"_compat", "losses", "nets", "tables", "estimators", "search", "displays"},
-    "_arguments": set(),
+    "_arguments": {"_compat"},
     "cli": {
         "_compat", "_arguments", "tables", "estimators", "persistence", "comparison", "__version__",
     },

@@ -16,9 +16,9 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from tqdm.auto import tqdm
 
 from focalsk._compat._sklearn import fit_and_score, named_scorers, num_samples
+from focalsk._compat._tqdm import tqdm
 from focalsk.estimators import (
     FocalNetClassifier,
     Stack,
