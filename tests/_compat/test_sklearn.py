@@ -13,6 +13,7 @@ BREAKS = {
     "Interval": "the check of numbers that are parameters",
     "Options": "the check of batch_size=-1",
     "StrOptions": "the check of words that are parameters",
+    "validate_parameter_constraints": "the check of the parameters of FocalNet",
     "BaseScorer": "telling scorers of make_scorer from a user's functions",
     "MultimetricScorer": "searches by several metrics",
     "PassthroughScorer": "searches without scoring",
