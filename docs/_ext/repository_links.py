@@ -55,6 +55,7 @@ def redirect_scripts(app, doctree):
 
 def redirect(app, doctree):
     pages = {str(ROOT / file): page for file, page in PAGES.items()}
+    here = Path(app.env.doc2path(app.env.docname)).parent
     for node in list(doctree.findall(pending_xref)):
         target = node["reftarget"]
         if node.get("reftype") != "myst":
@@ -63,7 +64,7 @@ def redirect(app, doctree):
             node["reftarget"] = pages[target]
         elif target.startswith(f"{ROOT}/docs/"):
             node["reftarget"] = target.removeprefix(f"{ROOT}/docs/")
-        elif target.startswith(f"{ROOT}/"):
+        elif target.startswith(f"{ROOT}/") or (target and (here / target).is_dir()):
             node.replace_self(node.children)  # a file without a page is named, not linked
 
 
