@@ -23,7 +23,7 @@ from focalsk.losses import (
 __all__ = ["StackedLoss", "stack_losses"]
 
 # So many samples, of all nets together, have their losses by look-ups.
-_FEW = 2**12
+_FEW = 2**13
 
 
 class StackedLoss(nn.Module):
