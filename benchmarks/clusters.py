@@ -223,9 +223,9 @@ def main() -> None:
     parser.add_argument("--backends", nargs="+", choices=CLUSTERS, default=list(CLUSTERS))
     args = parser.parse_args()
     repeats = 1 if args.quick else args.repeats
-    n_samples, epochs = (1_000, 5) if args.quick else (8_000, 20)
+    n_samples, epochs = (1_000, 5) if args.quick else (4_000, 10)
     data = common.make_data(n_samples)
-    few = common.make_data(n_samples // 4)
+    few = common.make_data(n_samples // 2)
     estimator = common.focalsk_classifier(max_epochs=epochs)
 
     def search(n_jobs: int) -> Any:
