@@ -1,6 +1,7 @@
 """What other projects' packages do with focalsk: one function a line of the table of clients.py.
 
-A check that returns has worked; what it returns is a note, or another word than "works" and a note. `TESTS` are lines that tests stand for.
+A check that returns has worked; what it returns is a note, or another word than "works" and a note.
+`TESTS` are lines that tests stand for.
 """
 
 from __future__ import annotations

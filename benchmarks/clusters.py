@@ -34,7 +34,7 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 ONE = "one process"
 GRID = {
-    "hidden_layer_sizes": [(32,), (48,), (64,), (32, 32)],  # nets of one size are a stack
+    "hidden_layer_sizes": [(64, 64), (128,), (128, 64), (128, 128)],  # nets of one size are a stack
     "gamma": [0, 1, 2, 3],
     "alpha": [None, "balanced"],
 }
