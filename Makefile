@@ -36,8 +36,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Train, compare and plot on real imbalanced data
 	$(BIN)/python examples/demo.py
 
+# Tests of one xdist_group run in one process, and share its workers.
 test: $(READY) ## Run the tests and doctests but the slow ones
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not kills and not clients" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow and not kills and not clients" $(PYTEST_ARGS)
 
 coverage: $(READY) ## Run all tests and show which lines they reach
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term $(PYTEST_ARGS)

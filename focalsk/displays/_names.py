@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from focalsk._compat._text import visible
 
 __all__ = ["shortened", "visible"]
 
 _LONG_WORD = 200  # characters
-
-
-def visible(text: str) -> str:
-    r"""Text whose control characters can be seen, with those that turn the direction of text.
-
-    Parameters
-    ----------
-    text : str
-        Of anybody's.
-
-    Returns
-    -------
-    str
-        With ``<U+202E>`` in place of such a character; line breaks and tabs stay.
-
-    Examples
-    --------
-    >>> from focalsk.displays._names import visible
-    >>> visible("abc\u202edef")
-    'abc<U+202E>def'
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(f"<U+{ord(c):04X}>" if _is_hidden(c) else c for c in text)
-
-
-def _is_hidden(character: str) -> bool:
-    if character in "\n\t":
-        return False
-    turns = unicodedata.bidirectional(character) in (
-        "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI",
-    )  # fmt: skip
-    return turns or unicodedata.category(character) == "Cc"
 
 
 def shortened(text: str, most: int | None = None) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "check_X",
     "check_X_y",
     "check_class_names",
+    "check_classes",
     "check_no_missing",
     "check_range",
     "plain",
@@ -47,16 +48,20 @@ def check_X_y(estimator: Classifier, X: Any, y: Any, reset: bool) -> tuple[Any, 
     """Samples and targets to train on; with `reset`, what X is like is noted on the estimator."""
     X, y = plain(X), plain(y, "y")
     _check_axes(estimator, X)
-    if sparse.issparse(y) and y.shape[1:] in ((), (1,)):
-        raise TypeError(
-            "Sparse data was passed for y, but dense data is required for one class per sample. "
-            "Use '.toarray()' to convert it to a dense array."
-        )
+    _check_dense(y)
     check_no_missing(y, "y")
     X, y = validate_data(estimator, X, y, multi_output=True, reset=reset, **_rules(estimator, X))
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     return X, y
+
+
+def _check_dense(y: Any) -> None:
+    if sparse.issparse(y) and y.shape[1:] in ((), (1,)):
+        raise TypeError(
+            "Sparse data was passed for y, but dense data is required for one class per sample. "
+            "Use '.toarray()' to convert it to a dense array."
+        )
 
 
 def plain(values: Any, name: str = "X") -> Any:
@@ -156,6 +161,21 @@ def check_y(y: Any) -> Any:
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
+def check_classes(estimator: Classifier, y: Any, sample_weight: Any = None) -> None:
+    """Refuse targets and weights that no fit of a classifier takes, in the words of its `fit`."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    y = plain(y, "y")
+    _check_dense(y)
+    check_no_missing(y, "y")
+    coding = TargetCoding.of(y := check_y(y), estimator.output)
+    coding.check_several(coding.encode(y), estimator)
+    if sample_weight is not None:
+        _check_weights(y, sample_weight)
+
+
 def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
     """Some rows of an array, a matrix or a frame; all of them without a copy."""
     if len(rows) == X.shape[0]:
@@ -177,13 +197,18 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
     """The samples that have a weight, with the weights checked."""
     if sample_weight is None:
         return Samples(X, codes, None)
+    weight = _check_weights(X, sample_weight)
+    samples = Samples(X, codes, weight)
+    return samples if weight.all() else samples.take(weight > 0)
+
+
+def _check_weights(X: Any, sample_weight: ArrayLike) -> NDArray[Any]:
     weight = check_sample_weight(plain(sample_weight), X, ensure_non_negative=True)
     if np.isscalar(sample_weight):  # scikit-learn spreads a number and does not look at it
         weight = check_sample_weight(weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
-    samples = Samples(X, codes, weight)
-    return samples if weight.all() else samples.take(weight > 0)
+    return weight
 
 
 def to_mean_one(weight: NDArray[Any]) -> NDArray[Any]:

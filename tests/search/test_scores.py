@@ -134,7 +134,7 @@ def compare(stream, y, weight, scorer):
 
 
 @pytest.mark.parametrize("name", SCORERS)
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(problem=problems())
 def test_scores_are_scikit_learns(name, problem):
     compare(*problem, get_scorer(name))
@@ -162,7 +162,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", list(OTHERS))
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(problem=problems())
 def test_scorers_with_arguments(name, problem):
     compare(*problem, OTHERS[name])
