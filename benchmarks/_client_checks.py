@@ -1,6 +1,7 @@
 """What other projects' packages do with focalsk: one function a line of the table of clients.py.
 
-A check that returns has worked; what it returns is a note. `TESTS` are lines that tests stand for.
+A check that returns has worked; what it returns is a note, or another word than "works" and a note.
+`TESTS` are lines that tests stand for.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ def mlflow_autolog() -> None:
 
 
 @check("mlflow-skinny", "`autolog` of a classifier by itself")
-def mlflow_bare() -> str:
+def mlflow_bare() -> tuple[str, str]:
     from skorch import NeuralNetClassifier
 
     mlflow = mlflow_store()
@@ -235,7 +236,10 @@ def mlflow_bare() -> str:
             estimator.fit(data, y)
         logged.append(mlflow.get_run(run.info.run_id).data.metrics)
     assert logged == [{}, {}], logged
-    return "MLflow knows scikit-learn's own classes: nothing is logged (= skorch); use a pipeline"
+    return (
+        "not by MLflow",
+        "it knows scikit-learn's own classes (skorch's: the same); use a pipeline",
+    )
 
 
 @check("mlflow-skinny", "skorch's `MlflowLogger`")
@@ -308,7 +312,7 @@ def onnx() -> str:
     fitted = make_pipeline(StandardScaler(), CLF).fit(X, y)
     session = onnxruntime.InferenceSession(to_onnx(fitted, X[:1]).SerializeToString())
     name = session.get_inputs()[0].name
-    outputs = session.run(None, {name: X.astype(np.float32)})
+    outputs = session.run(None, {name: X})
     probabilities = next(out for out in outputs if np.ndim(out) == 2)
     difference = np.abs(probabilities - fitted.predict_proba(X)).max()
     assert difference < 1e-5
@@ -545,13 +549,13 @@ def target_encoder() -> str:
 USER_CODE = Path(__file__).parents[1] / "tests" / "typing" / "user_code.py"
 
 
-@check("mypy", "`--strict` over a user's file")
+@check("mypy", "`--strict` over a user's file, correct and wrong lines")
 def mypy() -> None:
     command = [sys.executable, "-m", "mypy", "--strict", str(USER_CODE)]
     subprocess.run(command, check=True, capture_output=True, cwd=USER_CODE.parents[2])
 
 
-@check("pyright", "the same file")
+@check("pyright", "a user's file, correct and wrong lines")
 def pyright() -> None:
     command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "--project"]
     subprocess.run([*command, str(USER_CODE.parent)], check=True, capture_output=True)

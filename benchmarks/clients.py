@@ -38,6 +38,8 @@ def run_checks(client: str) -> list[dict[str, Any]]:
             warnings.simplefilter("ignore")
             try:
                 note, result = function() or "", "works"
+                if isinstance(note, tuple):
+                    result, note = note
             except Exception as error:
                 note, result = f"{type(error).__name__}: {error}".splitlines()[0], "fails"
         lines.append({"what": what, "result": result, "note": note})

@@ -248,7 +248,11 @@ def _run_stacks(
     budget, n_parts = settings.memory_budget or free_memory() // 4, n_jobs
     if done.kept is not None:
         budget, n_parts = done.kept.plan(budget, n_jobs)
-    chunks = [chunk for streams in stacks for chunk in chunk_streams(streams, budget, n_parts)]
+    chunks = [
+        chunk
+        for streams in stacks
+        for chunk in chunk_streams(streams, budget, n_parts, len(stacks))
+    ]
     for chunk in chunks:
         done.stacks.append(
             {"n_nets": sum(map(len, chunk)), "n_streams": len(chunk), "trained": "stacked"}
