@@ -49,9 +49,13 @@ def data():
     )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     import torch
 
+    for item in items:  # with --dist loadgroup, a file's fixtures are made in one process
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
     for item in items:
         if CLIENTS in item.path.parents:
             item.add_marker(pytest.mark.clients)

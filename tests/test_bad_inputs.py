@@ -7,6 +7,7 @@ the answer is that of the same data in NumPy's arrays, bit by bit.
 import re
 import warnings
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -327,6 +328,30 @@ CLASSIFIER = [
         lambda: net(alpha="sqrt", class_weight="balanced").fit(X, Y),
         ValueError,
         "Only one of 'alpha' and 'class_weight'",
+    ),
+    (
+        "X a frame of dates",
+        lambda: net().fit(pd.DataFrame({"a": pd.date_range("2020", periods=40)}), Y),
+        TypeError,
+        "X must hold numbers. Got datetime64",
+    ),
+    (
+        "X polars' dates",
+        lambda: net().fit(pl.DataFrame({"a": [date(2020, 1, 1)] * 40}), Y),
+        TypeError,
+        "X must hold numbers. Got Date: a data frame may have",
+    ),
+    (
+        "X meta",
+        lambda: net().fit(torch.zeros(40, 3, device="meta"), Y),
+        TypeError,
+        "X must be a dense tensor that holds numbers. Got meta",
+    ),
+    (
+        "weight dates",
+        lambda: net().fit(X, Y, Y.astype("M8[D]")),
+        TypeError,
+        "sample_weight must hold numbers. Got datetime64[D].",
     ),
     ("X NaN", lambda: net().fit(but(X, NAN), Y), ValueError, NO_NAN),
     ("X None in it", lambda: net().fit(but(X, None), Y), ValueError, NO_NAN),

@@ -14,7 +14,7 @@ from focalsk import FocalEnsembleClassifier, FocalNetClassifier
 FAST = {"max_epochs": 6, "lr": 0.1}
 VARIANTS = {
     "defaults": {},
-    "few epochs": FAST,
+    "few epochs": {"max_epochs": 20, "lr": 0.05},
     "balanced": {"class_weight": "balanced", **FAST},
     "cross-entropy": {"gamma": 0, **FAST},
     "gamma=0.5": {"gamma": 0.5, **FAST},

@@ -384,7 +384,21 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+# Variants of the others; these run with `make test-slow`.
+VARIANTS = {
+    "string-labels", "labels-gamma-each", "sigmoid-three", "gamma-each", "class-weight",
+    "random-state-instance", "dropout-random-state", "adamw", "sgd", "lr-of-the-optimizer",
+    "decoupled-decay", "unequal-sigmoid-three", "unequal-csr", "smoothing-sigmoid-three",
+    "smoothing-labels", "stopping-callable", "stopping-labels", "bare-frame", "scaler",
+    "callable-scorer", "callable-scorer-pipeline",
+}  # fmt: skip
+assert set(CASES) >= VARIANTS
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(CASES[k], id=k, marks=[pytest.mark.slow] * (k in VARIANTS)) for k in CASES],
+)
 def test_grid_search(case):
     X, y = case.data
     scoring, refit = (LABEL_SCORING, "brier") if np.ndim(y) == 2 else (SCORING, SCORING[0])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from focalsk._compat._text import visible
 
-__all__ = ["shortened", "visible"]
+__all__ = ["by_name", "shortened", "visible"]
 
 _LONG_WORD = 200  # characters
 
@@ -45,3 +47,8 @@ def _cut(text: str, most: int) -> str:
         return text
     tail = most // 3
     return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
+def by_name(estimator: Any) -> Mapping[str, Any]:
+    """Estimators by name, as they are given; one alone has the name of its class."""
+    return estimator if isinstance(estimator, Mapping) else {type(estimator).__name__: estimator}

@@ -38,7 +38,7 @@ __all__ = [
 def check_X(estimator: Classifier, X: Any) -> Any:
     """Samples to predict, as floating point array or CSR matrix."""
     X = plain(X)
-    _check_axes(estimator, X)
+    _check_kind(estimator, X)
     X = validate_data(estimator, X, reset=False, **_rules(estimator, X))
     check_range(X, getattr(getattr(estimator, "net_", None), "dtype", None))
     return X
@@ -47,7 +47,7 @@ def check_X(estimator: Classifier, X: Any) -> Any:
 def check_X_y(estimator: Classifier, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     """Samples and targets to train on; with `reset`, what X is like is noted on the estimator."""
     X, y = plain(X), plain(y, "y")
-    _check_axes(estimator, X)
+    _check_kind(estimator, X)
     _check_dense(y)
     check_no_missing(y, "y")
     X, y = validate_data(estimator, X, y, multi_output=True, reset=reset, **_rules(estimator, X))
@@ -67,27 +67,45 @@ def _check_dense(y: Any) -> None:
 def plain(values: Any, name: str = "X") -> Any:
     """Refuse what NumPy would take for other numbers in silence, and bring tensors to it."""
     if isinstance(values, torch.Tensor):
+        if values.layout != torch.strided or values.is_meta:
+            kind = "meta" if values.is_meta else values.layout
+            raise TypeError(f"{name} must be a dense tensor that holds numbers. Got {kind}.")
         values = values.detach()
         return (values.float() if values.dtype is torch.bfloat16 else values).numpy(force=True)
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(f"Input {name} is a masked array with missing values: fill or drop them.")
-    if name == "X" and getattr(getattr(values, "dtype", None), "kind", "") in ("m", "M"):
-        raise TypeError(
-            f"X must hold numbers. Got {values.dtype}: a data frame may have columns of dates, and "
-            "FocalEnsembleClassifier reads them."
-        )
     if hasattr(values, "collect_schema") and not hasattr(values, "to_pandas"):
         raise TypeError(f"{name} must be data. Got a {type(values).__name__}: call collect().")
+    if name != "y" and isinstance(values, np.ndarray):
+        _refuse_dates(values, name)
     return values
 
 
-def _check_axes(estimator: Classifier, X: Any) -> None:
+def _refuse_dates(values: Any, name: str = "X") -> None:
+    """Refuse an array or a frame with dates or times, which would become nanoseconds."""
+    if dates := _dates_in(values):
+        hint = ": a data frame may have columns of dates, and FocalEnsembleClassifier reads them"
+        raise TypeError(f"{name} must hold numbers. Got {dates}{hint if name == 'X' else ''}.")
+
+
+def _dates_in(values: Any) -> str:
+    """The type of an array, or of a frame's first column, of dates or times; '' of any other."""
+    types = getattr(values, "dtypes", getattr(values, "dtype", None))
+    for dtype in types if hasattr(types, "__iter__") else [types]:
+        is_temporal = getattr(dtype, "is_temporal", None)  # polars
+        if getattr(dtype, "kind", "") in ("m", "M") or (is_temporal is not None and is_temporal()):
+            return str(dtype)
+    return ""
+
+
+def _check_kind(estimator: Classifier, X: Any) -> None:
     n_axes = getattr(X, "ndim", 2)
     if estimator.module is None and n_axes > 2:
         raise ValueError(
             f"Found array with dim {n_axes}, while dim <= 2 is required by "
             f"{type(estimator).__name__} without a 'module'. Images and the like need one."
         )
+    _refuse_dates(X)
 
 
 def check_range(X: Any, dtype: torch.dtype | None) -> None:
@@ -203,7 +221,7 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
 
 
 def _check_weights(X: Any, sample_weight: ArrayLike) -> NDArray[Any]:
-    weight = check_sample_weight(plain(sample_weight), X, ensure_non_negative=True)
+    weight = check_sample_weight(plain(sample_weight, "sample_weight"), X, ensure_non_negative=True)
     if np.isscalar(sample_weight):  # scikit-learn spreads a number and does not look at it
         weight = check_sample_weight(weight, X, ensure_non_negative=True)
     if not weight.any():

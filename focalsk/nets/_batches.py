@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -302,7 +303,7 @@ class Batches:
             if self.device.type != "cpu":  # only these go there
                 whole, self.rows = ArrayDataset(*whole.take(self.rows)), None
         self.dataset: ArrayDataset = whole.to(self.device)
-        self.batch_size = int(batch_size)  # torch cuts by Python's int only
+        self.batch_size = min(int(batch_size), sys.maxsize)  # torch cuts by such an int only
         self.shuffle = shuffle
         self.dtype = dtype
         self.seed = seed

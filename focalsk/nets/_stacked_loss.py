@@ -15,11 +15,15 @@ from focalsk.losses import (
     dense_focal_gradient,
     indicators,
     sigmoid_focal_gradient,
+    softmax_focal_gradient,
     softmax_focal_streams,
     softmax_scratch,
 )
 
 __all__ = ["StackedLoss", "stack_losses"]
+
+# So many samples, of all nets together, have their losses by look-ups.
+_FEW = 2**13
 
 
 class StackedLoss(nn.Module):
@@ -162,6 +166,8 @@ class _SoftmaxLosses(StackedLoss):
     ) -> tuple[Tensor, Tensor]:
         if not isinstance(self.smoothing, float) or self.smoothing:
             return self._smoothed_terms(logits, self._of_nets(target), weight)
+        if logits.shape[0] * logits.shape[2] <= _FEW:
+            return self._few_terms(logits, self._of_nets(target), weight)
         grid = (self.n_streams, self.n_nets)
         gamma, weight = self.gamma, None if weight is None else weight[:, None]
         per_class = isinstance(gamma, Tensor) and gamma.ndim == 3
@@ -176,6 +182,19 @@ class _SoftmaxLosses(StackedLoss):
         streams = logits.view(*grid, *logits.shape[1:])
         loss, gradient = softmax_focal_streams(streams, target, gamma, weight, scratch)
         return loss.flatten(0, 1), gradient.flatten(0, 1)
+
+    def _few_terms(
+        self, logits: Tensor, target: Tensor, weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Of few samples, by look-ups: fewer operations, which each sample pays more for."""
+        weight = None if weight is None else self._of_nets(weight)
+        if self.alpha is not None:
+            alpha = self.alpha.gather(1, target)
+            weight = alpha if weight is None else alpha.mul_(weight)
+        gamma = self.gamma
+        if isinstance(gamma, Tensor) and gamma.ndim == 3:
+            gamma = gamma[..., 0].gather(1, target)
+        return softmax_focal_gradient(logits, target, gamma, weight, dim=1)
 
     def _smoothed_terms(
         self, logits: Tensor, target: Tensor, weight: Tensor | None

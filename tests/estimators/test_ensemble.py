@@ -281,7 +281,6 @@ def test_a_decision_is_tuned_once(fitted):
     fitted.set_params(decision="auto")
 
 
-
 def test_decisions_change_without_training(fitted):
     p = fitted.predict_proba(X3)
     prior = np.array([np.mean(name == NAMES) for name in fitted.classes_])

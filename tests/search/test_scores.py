@@ -133,7 +133,10 @@ def compare(stream, y, weight, scorer):
         assert_allclose(together, one_by_one, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", SCORERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(k, marks=[pytest.mark.slow] * k.endswith("_weighted")) for k in SCORERS],
+)
 @settings(max_examples=6)
 @given(problem=problems())
 def test_scores_are_scikit_learns(name, problem):
