@@ -8,6 +8,7 @@ one after the other, which is what the clock would show at best where nothing el
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import statistics
@@ -16,6 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -222,25 +224,60 @@ def search_with_a_death(
         }
 
 
-def main() -> None:
-    parser = common.argument_parser(__doc__, repeats=3)
-    parser.add_argument("--backends", nargs="+", choices=CLUSTERS, default=list(CLUSTERS))
-    args = parser.parse_args()
-    repeats = 1 if args.quick else args.repeats
-    n_samples, epochs = (1_000, 5) if args.quick else (4_000, 10)
-    data = common.make_data(n_samples)
-    few = common.make_data(n_samples // 2)
+def make_runs(n_samples: int, epochs: int) -> dict[str, Callable[[int], Any]]:
+    """By the name of a section, what is done with so many workers."""
+    data, few = common.make_data(n_samples), common.make_data(n_samples // 2)
     estimator = common.focalsk_classifier(max_epochs=epochs)
 
-    def search(n_jobs: int) -> Any:
-        return make_search(epochs, n_jobs=n_jobs).fit(*data).cv_results_["mean_test_score"]
+    def search(n_jobs: int, longer: int = 1) -> Any:
+        fitted = make_search(epochs * longer, n_jobs=n_jobs).fit(*data)
+        return fitted.cv_results_["mean_test_score"]
 
     def compare(n_jobs: int) -> Any:
         options = {"methods": METHODS, "cv": N_FOLDS, "random_state": 0, "n_jobs": n_jobs}
         comparison = compare_resampling(*few, estimator=estimator, **options)
         return comparison.summary()["mean"].sort_index()
 
-    result: dict[str, Any] = {"samples": n_samples, "epochs": epochs, "repeats": repeats}
+    return {"search": search, "long search": partial(search, longer=6), "comparison": compare}
+
+
+def measure_deaths(backends: list[str], n_samples: int, epochs: int) -> list[dict[str, Any]]:
+    """A search with each backend: whole, with a worker killed, and the same with a checkpoint."""
+    data = common.make_data(n_samples)
+    ways = [(False, False), (True, False), (True, True)]
+    cases = [
+        search_with_a_death(backend, data, epochs, *way) for backend in backends for way in ways
+    ]
+    rows = [
+        (
+            f"{case['backend']}{', a worker killed' if case['killed'] else ''}"
+            f"{', checkpoint' if case['checkpoint'] else ''}",
+            f"{case['scored_again']} of {case['nets']}",
+            case["stacks"],
+            common.seconds(case["wall_s"]),
+        )
+        for case in cases
+    ]
+    common.print_table("a worker dies", ("", "scored again", "stacks", "wall"), rows)
+    scores = [case.pop("scores") for case in cases]
+    np.testing.assert_allclose(scores, [scores[0]] * len(scores), rtol=1e-9)
+    return cases
+
+
+def main() -> None:
+    parser = common.argument_parser(__doc__, repeats=3)
+    names = ["search", "long search", "comparison", "deaths"]
+    parser.add_argument("--backends", nargs="+", choices=CLUSTERS, default=list(CLUSTERS))
+    parser.add_argument(
+        "--sections", nargs="+", choices=names, default=names, help="the others' results stay"
+    )
+    args = parser.parse_args()
+    repeats = 1 if args.quick else args.repeats
+    n_samples, epochs = (1_000, 5) if args.quick else (4_000, 10)
+    path = common.RESULTS / f"clusters{'.quick' if args.quick else ''}.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    result = {name: kept[name] for name in names if name in kept}
+    result |= {"samples": n_samples, "epochs": epochs}
     with contextlib.ExitStack() as clusters:
         own: dict[str, set[int]] = {}
         for backend in args.backends:
@@ -251,29 +288,13 @@ def main() -> None:
             name: set().union(*(pids for of, pids in own.items() if of != name))
             for name in (ONE, *own)
         }
-        for title, run in {"search": search, "comparison": compare}.items():
-            calls = {f"{name}, two workers": in_workers(name, run) for name in args.backends}
-            result[title] = take_turns({ONE: lambda run=run: run(1), **calls}, others, repeats)
-            print_turns(title, result[title])
-        cases = [(False, False), (True, False), (True, True)]
-        result["deaths"] = [
-            search_with_a_death(backend, data, epochs, *case)
-            for backend in args.backends
-            for case in cases
-        ]
-    rows = [
-        (
-            f"{case['backend']}{', a worker killed' if case['killed'] else ''}"
-            f"{', checkpoint' if case['checkpoint'] else ''}",
-            f"{case['scored_again']} of {case['nets']}",
-            case["stacks"],
-            common.seconds(case["wall_s"]),
-        )
-        for case in result["deaths"]
-    ]
-    common.print_table("a worker dies", ("", "nets again", "stacks", "wall"), rows)
-    scores = [case.pop("scores") for case in result["deaths"]]
-    np.testing.assert_allclose(scores, [scores[0]] * len(scores), rtol=1e-9)
+        for title, run in make_runs(n_samples, epochs).items():
+            if title in args.sections:
+                calls = {f"{name}, two workers": in_workers(name, run) for name in args.backends}
+                result[title] = take_turns({ONE: partial(run, 1), **calls}, others, repeats)
+                print_turns(title, result[title])
+        if "deaths" in args.sections:
+            result["deaths"] = measure_deaths(args.backends, n_samples, epochs)
     common.write_json("clusters", args.quick, result)
 
 
