@@ -90,7 +90,7 @@ def _refuse_dates(values: Any, name: str = "X") -> None:
 
 def _dates_in(values: Any) -> str:
     """The type of an array, or of a frame's first column, of dates or times; '' of any other."""
-    types = getattr(values, "dtypes", getattr(values, "dtype", None))
+    types: Any = getattr(values, "dtypes", getattr(values, "dtype", None))
     for dtype in types if hasattr(types, "__iter__") else [types]:
         is_temporal = getattr(dtype, "is_temporal", None)  # polars
         if getattr(dtype, "kind", "") in ("m", "M") or (is_temporal is not None and is_temporal()):
