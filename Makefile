@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-clients test-kills coverage dist lint format check docs data bench clean
+.PHONY: help demo test test-slow test-clients test-kills soak coverage dist lint format check docs data bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,17 +36,21 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## Train, compare and plot on real imbalanced data
 	$(BIN)/python examples/demo.py
 
+# Tests of one xdist_group run in one process, and share its workers.
 test: $(READY) ## Run the tests and doctests but the slow ones
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not kills and not clients" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow and not kills and not clients and not soak" $(PYTEST_ARGS)
 
 coverage: $(READY) ## Run all tests and show which lines they reach
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not soak" --cov --cov-report=term $(PYTEST_ARGS)
 
 test-slow: $(READY) ## Run the tests that take more than ten seconds each
 	$(BIN)/python -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
 
 test-kills: $(READY) ## Kill trainings at random moments: they must go on and end the same
 	$(BIN)/python -m pytest -s -m kills $(PYTEST_ARGS)
+
+soak: $(READY) ## Fit, search, save and load 1,000 times in one process: nothing may grow
+	$(BIN)/python -m pytest -s -m soak $(PYTEST_ARGS)
 
 dist: $(READY) ## Build wheel and sdist, and try them in an empty environment
 	PYTHON=$(PYTHON) .ci/dist

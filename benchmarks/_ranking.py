@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import _datasets as datasets
 import pandas as pd
 from _ranks import RankTest, plot_critical_difference, rank_over_datasets, win_tie_loss
 
@@ -31,9 +32,30 @@ PICTURED = {
     "balanced_accuracy_tuned": "balanced accuracy, tuned threshold",
     "brier": "Brier score",
 }
-FOCAL = "focal-alpha"
-RIVALS = ["cross-entropy", "cross-entropy-balanced", "random-over", "smote", "smote-tomek"]
-RIVALS += ["balanced-random-forest", "boosting", "boosting-balanced"]
+RIVALS = {
+    "focal-ensemble": [
+        "cross-entropy",
+        "focal-alpha",
+        "temperature",
+        "smote",
+        "smote-corrected",
+        "random-over-corrected",
+        "random-under-corrected",
+        "balanced-random-forest",
+        "balanced-rf-corrected",
+        "boosting",
+        "boosting-balanced",
+    ],
+    "focal-alpha": [
+        "cross-entropy",
+        "cross-entropy-balanced",
+        "random-over",
+        "smote",
+        "smote-tomek",
+        "smote-corrected",
+    ],
+}
+COMPARED = ["average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "brier"]
 TOLERANCE = 0.005  # differences that no one would act on
 
 
@@ -56,8 +78,10 @@ def rank(results: pd.DataFrame) -> dict[str, RankTest]:
     }
 
 
-def rank_table(tests: dict[str, RankTest]) -> pd.DataFrame:
+def rank_table(tests: dict[str, RankTest], results: pd.DataFrame) -> pd.DataFrame:
+    """Mean ranks, and the mean seconds of a fit beside them."""
     table = pd.DataFrame({SHOWN[name]: test.mean_ranks for name, test in tests.items()})
+    table["seconds"] = results.groupby("method")["fit_seconds"].mean()
     return table.loc[tests["average_precision"].mean_ranks.index]
 
 
@@ -75,25 +99,25 @@ def mean_table(results: pd.DataFrame, order: Any) -> pd.DataFrame:
     return pd.DataFrame(columns).reindex(order).join(failed)
 
 
-def versus(results: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Sets on which FOCAL wins against, ties with and loses to each rival."""
+def versus(results: pd.DataFrame, reference: str, metric: str) -> pd.DataFrame:
+    """Sets on which a method wins against, ties with and loses to each of its rivals."""
     scores = means(results, metric)
-    rivals = [name for name in RIVALS if name in scores]
+    rivals = [name for name in RIVALS[reference] if name in scores]
     p_values = pd.DataFrame(index=scores.index, columns=rivals, dtype=float)
     test_train_ratio = 1 / results["fold"].max()  # n_test / n_train
     for data, group in results.groupby("data"):
         folds = group.pivot(index=["repeat", "fold"], columns="method", values=metric)
         for name in folds.columns.intersection(rivals):
-            gains = (folds[FOCAL] - folds[name]).dropna()
+            gains = (folds[reference] - folds[name]).dropna()
             p_values.loc[data, name] = corrected_ttest(gains, test_train_ratio)
     counts = win_tie_loss(
-        scores[[FOCAL, *rivals]],
-        FOCAL,
+        scores[[reference, *rivals]],
+        reference,
         greater_is_better=METRICS[metric].greater_is_better,
         tolerance=TOLERANCE,
         p_values=p_values,
     )
-    # From the side of FOCAL.
+    # From the side of the reference.
     turned = {"win": counts["loss"], "tie": counts["tie"], "loss": counts["win"]}
     return pd.DataFrame(turned | {"median": -counts["difference"], "p": counts["p_value"]})
 
@@ -113,38 +137,48 @@ def draw(tests: dict[str, RankTest], path: Path) -> None:
 
 
 def write(results: pd.DataFrame, path: Path, heading: str) -> str:
-    """Write the tables beside the results, and the picture; return the table of ranks."""
-    tests = rank(results)
-    ranks = rank_table(tests)
-    scores = means(results, "average_precision")
-    n_sets, n_finished = len(scores), len(finished(scores))
+    """Write the tables of each half beside the results, and a picture; return the ranks as text."""
+    halves = [
+        (half, part)
+        for half in reversed(datasets.HALVES)  # that which nothing was chosen on comes first
+        if (part := results[results["data"].map(datasets.HALF.get) == half])["data"].nunique() > 1
+    ] or [("", results)]
     parts = [f"# Focal loss against resampling\n\n{heading}\n"]
-    parts += ["## Mean ranks over the data sets\n\n1 is best; one that failed on a set is last.\n"]
-    parts += [ranks.round(1).to_markdown(), ""]
-    parts += [
-        f"## Means over the data sets\n\nOver the {n_finished} of {n_sets} that all methods "
-        "finished; `failed on` counts the sets on which a method failed on some fold.\n",
-        mean_table(results, ranks.index).round(3).to_markdown(),
-    ]
-    parts += [f"\n## Data sets on which `{FOCAL}` wins, ties, loses\n"]
-    parts += [
-        f"A tie is a difference that is not significant on the set's own folds, or below "
-        f"{TOLERANCE}. `median` is of the differences, `p` Wilcoxon's over the sets, by Holm.\n"
-    ]
-    for name in ("average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "brier"):
-        table = versus(results, name).round({"median": 3, "p": 3})
-        parts += [f"### {SHOWN[name]}\n", table.to_markdown(), ""]
-    failed = means(results, "average_precision").isna().sum()
-    parts += ["## Data sets on which a method failed on some fold\n"]
-    parts += [failed[failed > 0].to_frame("sets").to_markdown(), ""]
-    seconds = results.groupby("method")["fit_seconds"].mean()[ranks.index]
-    parts += ["## Mean seconds of a fit\n", seconds.round(2).to_frame().to_markdown(), ""]
+    for half, part in halves:
+        parts += half_page(part, f", {half} half" if half else "")
     path.with_suffix(".md").write_text("\n".join(parts))
+    tests = rank(halves[0][1])
     try:
         draw(tests, path.with_suffix(".png"))
     except ImportError as error:
         print(error, file=sys.stderr)
-    return ranks.round(1).to_string()
+    return rank_table(tests, halves[0][1]).round(1).to_string()
+
+
+def half_page(results: pd.DataFrame, half: str) -> list[str]:
+    """The tables of some data sets."""
+    tests = rank(results)
+    ranks = rank_table(tests, results)
+    scores = means(results, "average_precision")
+    n_sets, n_finished = len(scores), len(finished(scores))
+    parts = [f"## Mean ranks over {n_sets} data sets{half}\n"]
+    parts += ["1 is best; one that failed on a set is last. `seconds` are of a mean fit.\n"]
+    parts += [ranks.round(1).to_markdown(), ""]
+    parts += [
+        f"### Means{half}\n\nOver the {n_finished} of {n_sets} sets that all methods finished; "
+        "`failed on` counts the sets on which a method failed on some fold.\n",
+        mean_table(results, ranks.index).round(3).to_markdown(),
+    ]
+    for reference in [name for name in RIVALS if name in scores]:
+        parts += [f"\n### Data sets on which `{reference}` wins, ties, loses{half}\n"]
+        parts += [
+            f"A tie is a difference that is not significant on the set's own folds, or below "
+            f"{TOLERANCE}. `median` is of the differences, `p` Wilcoxon's over the sets, by Holm.\n"
+        ]
+        for name in COMPARED:
+            table = versus(results, reference, name).round({"median": 3, "p": 3})
+            parts += [f"{SHOWN[name]}:\n", table.to_markdown(), ""]
+    return parts
 
 
 if __name__ == "__main__":

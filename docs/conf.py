@@ -38,12 +38,14 @@ templates_path = ["_templates"]
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
+highlight_language = "none"  # of blocks that name none: what a program printed
 
 # API --------------------------------------------------------------------------------------------
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings have them
 python_maximum_signature_line_length = 60
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
@@ -56,7 +58,8 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"(demo|several_processes)\.py|/_",
     "doc_module": ("focalsk",),
     "backreferences_dir": "api/backreferences",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.run_here_first",
+    "default_thumb_file": str(HERE / "_static" / "no_picture.png"),
     "image_scrapers": ("matplotlib",),
     "image_srcset": ["2x"],
     "remove_config_comments": True,

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from focalsk._compat._text import visible
+
 __all__ = [
     "ENSEMBLE",
     "Parser",
@@ -15,8 +17,10 @@ __all__ = [
     "add_reading",
     "at_least",
     "complain",
+    "note",
     "pair",
     "reading_of",
+    "say",
 ]
 
 ENSEMBLE = "focal-ensemble"
@@ -27,8 +31,18 @@ def complain(error: Exception | str) -> int:
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         message = f"{error.strerror}{where}"
-    print(f"focalsk: error: {message}", file=sys.stderr)
+    print(f"focalsk: error: {visible(message)}", file=sys.stderr)
     return 2
+
+
+def say(*lines: object) -> None:
+    """Print lines, each in one, without what names of a table could do to a terminal."""
+    print(*(visible(str(line), shown="") for line in lines), sep="\n", flush=True)
+
+
+def note(message: object) -> None:
+    """Say something on stderr, in one line."""
+    print(f"focalsk: note: {visible(str(message), shown='')}", file=sys.stderr)
 
 
 class Parser(argparse.ArgumentParser):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,9 @@ from focalsk._arguments import (
     add_reading,
     at_least,
     complain,
+    note,
     reading_of,
+    say,
 )
 from focalsk._compat._files import write_whole
 
@@ -172,7 +174,7 @@ def _compare(args: argparse.Namespace) -> None:
     X, y, columns, facts = _read(args)
     from focalsk.comparison import compare_resampling, verdict
 
-    print(*facts, "", sep="\n", flush=True)
+    say(*facts, "")
     comparison = compare_resampling(
         X,
         y,
@@ -187,10 +189,11 @@ def _compare(args: argparse.Namespace) -> None:
         checkpoint=args.checkpoint,
         progress=not args.quiet,
     )
-    print(comparison.table(), "", *(fill(said, 98) for said in verdict(comparison)), sep="\n")
+    said = [line for part in verdict(comparison) for line in wrap(part, 98)]
+    say(*comparison.table().splitlines(), "", *said)
     if args.report is not None:
         comparison.to_html(args.report, title=f"Methods compared on {args.data}", notes=facts[:2])
-        print(f"Report: {args.report}")
+        say(f"Report: {args.report}")
 
 
 def _fit(args: argparse.Namespace) -> None:
@@ -205,7 +208,7 @@ def _fit(args: argparse.Namespace) -> None:
 
     if args.method not in METHODS:
         raise ValueError(f"No method {args.method!r}. There are: {', '.join(METHODS)}.")
-    print(*facts, sep="\n", flush=True)
+    say(*facts)
     classes, counts = np.unique(y, return_counts=True)
     context = make_context(
         X,
@@ -241,8 +244,8 @@ def _fit(args: argparse.Namespace) -> None:
     write_model(model, args.output)
     found = getattr(estimator, "best_params_", {})
     searched = ", ".join(f"{name.split('__')[-1]}={value}" for name, value in found.items())
-    print(f"{args.method}{f' ({searched})' if searched else ''}: ", end="")
-    print(f"trained in {perf_counter() - start:.1f} s, saved as {args.output}")
+    trained = f"{args.method}{f' ({searched})' if searched else ''}: trained in "
+    say(f"{trained}{perf_counter() - start:.1f} s, saved as {args.output}")
 
 
 def _prepare_ensemble(estimator: Any, columns: Columns, epochs: int | None) -> None:
@@ -271,7 +274,7 @@ def _inner_folds(classes: np.ndarray, counts: np.ndarray, n: int, quiet: bool) -
     if n_rare < 2:
         raise ValueError(f"Class {rare!s} has one row only: nothing can be held out to choose by.")
     if n_rare < n and not quiet:
-        _note(f"class {rare} has {n_rare} rows only: what is chosen rests on {n_rare} folds")
+        note(f"class {rare} has {n_rare} rows only: what is chosen rests on {n_rare} folds")
     return min(n, int(n_rare))
 
 
@@ -281,7 +284,7 @@ def _predict(args: argparse.Namespace) -> None:
     model = read_fitted(args.model, args.allow_pickle)
     other = other_versions(model["versions"])
     if other:
-        _note(f"{args.model} was trained with {', '.join(other)}")
+        note(f"{args.model} was trained with {', '.join(other)}")
     _check_writable(args.output)
     import numpy as np
 
@@ -298,9 +301,9 @@ def _predict(args: argparse.Namespace) -> None:
     added |= {f"proba_{name}": proba[:, k] for k, name in enumerate(estimator.classes_)}
     taken = [name for name in added if name in rows]
     if taken:
-        _note(f"replaced the columns {', '.join(taken)} of {args.data}")
+        note(f"replaced the columns {', '.join(taken)} of {args.data}")
     _write(rows.drop(columns=taken).assign(**added), args.output, rows.attrs.get("delimiter", ","))
-    print(f"{len(rows)} rows with {', '.join(added)}: {args.output}")
+    say(f"{len(rows)} rows with {', '.join(added)}: {args.output}")
 
 
 # Input and output -------------------------------------------------------------------------------
@@ -337,7 +340,7 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, Columns, 
     classes, counts = np.unique(y, return_counts=True)
     facts = describe(args.data, columns, classes, counts)
     if len(classes) == 2 and counts[1] > counts[0] and not args.quiet and "positive" in args:
-        _note(
+        note(
             f"metrics of one class are about {classes[1]}, the frequent one; "
             f"--positive {classes[0]} makes them about {classes[0]}"
         )
@@ -381,10 +384,6 @@ def _write(frame: pd.DataFrame, path: str, delimiter: str) -> None:
     )
 
 
-def _note(message: object) -> None:
-    print(f"focalsk: note: {message}", file=sys.stderr)
-
-
 @contextmanager
 def _notes(quiet: bool) -> Iterator[None]:
     """Print warnings as notes of one line."""
@@ -393,4 +392,4 @@ def _notes(quiet: bool) -> Iterator[None]:
         yield
     for warning in caught:
         if not quiet and warning.category is UserWarning:
-            _note(warning.message)
+            note(warning.message)

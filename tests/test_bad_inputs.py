@@ -7,6 +7,7 @@ the answer is that of the same data in NumPy's arrays, bit by bit.
 import re
 import warnings
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -328,6 +329,30 @@ CLASSIFIER = [
         ValueError,
         "Only one of 'alpha' and 'class_weight'",
     ),
+    (
+        "X a frame of dates",
+        lambda: net().fit(pd.DataFrame({"a": pd.date_range("2020", periods=40)}), Y),
+        TypeError,
+        "X must hold numbers. Got datetime64",
+    ),
+    (
+        "X polars' dates",
+        lambda: net().fit(pl.DataFrame({"a": [date(2020, 1, 1)] * 40}), Y),
+        TypeError,
+        "X must hold numbers. Got Date: a data frame may have",
+    ),
+    (
+        "X meta",
+        lambda: net().fit(torch.zeros(40, 3, device="meta"), Y),
+        TypeError,
+        "X must be a dense tensor that holds numbers. Got meta",
+    ),
+    (
+        "weight dates",
+        lambda: net().fit(X, Y, Y.astype("M8[D]")),
+        TypeError,
+        "sample_weight must hold numbers. Got datetime64[D].",
+    ),
     ("X NaN", lambda: net().fit(but(X, NAN), Y), ValueError, NO_NAN),
     ("X None in it", lambda: net().fit(but(X, None), Y), ValueError, NO_NAN),
     ("X NA", lambda: net().fit(FRAME.astype("Float64").mask(FRAME > 1), Y), ValueError, NO_NAN),
@@ -411,14 +436,73 @@ NETS = [
         "weight words",
         lambda: bare().fit(X, Y, sample_weight=["a"] * 40),
         TypeError,
-        "sample_weight must hold numbers",
+        "sample_weight must hold real numbers",
+    ),
+    ("weight 0", lambda: bare().fit(X, Y, sample_weight=Y * 0), ValueError, "Got only zeros"),
+    ("weight one", lambda: bare().fit(X, Y, sample_weight=2.0), ValueError, "Got a scalar"),
+    (
+        "weight complex",
+        lambda: bare().fit(X, Y, sample_weight=Y + 0j),
+        TypeError,
+        "sample_weight must hold real numbers. Got complex128",
+    ),
+    ("no rows", lambda: bare().fit(X[:0], Y[:0]), ValueError, "Found array with 0 sample(s)"),
+    ("no more rows", lambda: bare().partial_fit(X[:0], Y[:0]), ValueError, "0 sample(s)"),
+    ("epochs -1", lambda: bare(max_epochs=-1).fit(X, Y), ValueError, "'max_epochs' parameter of F"),
+    ("epochs 1.5", lambda: bare(max_epochs=1.5).fit(X, Y), ValueError, "Got 1.5 instead"),
+    ("epochs of fit", lambda: bare().fit(X, Y, epochs=-1), ValueError, "of FocalNet.fit must be"),
+    ("batch 0", lambda: bare(batch_size=0).fit(X, Y), ValueError, "'batch_size' parameter of Foc"),
+    ("batch 1.5", lambda: bare(batch_size=1.5).fit(X, Y), ValueError, "'batch_size' parameter"),
+    ("batch -2", lambda: bare(batch_size=-2).fit(X, Y), ValueError, "or a int among {-1}"),
+    (
+        "batch of training",
+        lambda: bare(iterator_train__batch_size=0).fit(X, Y),
+        ValueError,
+        "'iterator_train__batch_size' parameter",
+    ),
+    ("lr inf", lambda: bare(lr=INF).fit(X, Y), ValueError, "'lr' parameter of FocalNet must be"),
+    ("lr text", lambda: bare(lr="a").fit(X, Y), ValueError, "'lr' parameter"),
+    ("seed -1", lambda: bare(random_state=-1).fit(X, Y), ValueError, "'random_state' parameter"),
+    ("dtype text", lambda: bare(dtype="float32").fit(X, Y), ValueError, "'dtype' parameter"),
+    ("split", lambda: bare(train_split=5).fit(X, Y), ValueError, "'train_split' parameter"),
+    ("optimizer", lambda: bare(optimizer="adam").fit(X, Y), ValueError, "'optimizer' parameter"),
+    ("callbacks", lambda: bare(callbacks=5).fit(X, Y), ValueError, "'callbacks' parameter"),
+    ("X one number", lambda: bare().fit(1.0, Y), ValueError, "X must have an axis of samples"),
+    (
+        "X words",
+        lambda: bare().fit(X.astype(str), Y),
+        TypeError,
+        "X must hold real numbers. Got <U",
+    ),
+    ("X complex", lambda: bare().fit(X + 0j, Y), TypeError, "Got complex128"),
+    ("X dates", lambda: bare().fit(np.zeros((40, 3), "M8[s]"), Y), TypeError, "Got datetime64[s]"),
+    ("X objects", lambda: bare().fit(X.astype(object), Y), TypeError, "Got object"),
+    ("X masked", lambda: bare().fit(np.ma.masked_less(X, 0), Y), ValueError, "X is a masked array"),
+    (
+        "X sparse tensor",
+        lambda: bare().fit(torch.tensor(X).to_sparse(), Y),
+        TypeError,
+        "X must be a dense tensor",
+    ),
+    ("y one number", lambda: bare().fit(X, 1), ValueError, "y must have an axis of samples"),
+    (
+        "y masked",
+        lambda: bare().fit(X, np.ma.masked_equal(Y, 1)),
+        ValueError,
+        "y is a masked array",
+    ),
+    (
+        "X too large",
+        lambda: bare().fit(X, Y).predict_proba(np.full((1, 3), 1e300)),
+        ValueError,
+        "gives NaN or infinity for some samples",
     ),
     ("gamma", lambda: bare(criterion__gamma=-1).fit(X, Y), ValueError, "gamma must be finite"),
     (
         "NaN out",
         lambda: bare().fit(X, Y).predict_proba(but(X, NAN).astype("f4")),
         ValueError,
-        "gives NaN for some samples",
+        "gives NaN or infinity for some samples",
     ),
 ]
 
@@ -452,7 +536,29 @@ PRIORS = [
 
 
 def of_searches(make: Any) -> list[tuple[str, Any, type[BaseException], str]]:
+    """What is wrong with all fits is said once, as a single fit says it."""
+    one = make(estimator=ensemble()) if make is grid else make()
+    name = type(one.estimator).__name__
     return [
+        ("y None", lambda: one.fit(X, None), ValueError, f"{name} requires y to be passed"),
+        ("y one class", lambda: one.fit(X, Y * 0), ValueError, f"{name} needs samples of at least"),
+        ("y continuous", lambda: one.fit(X, X[:, 0]), ValueError, "Unknown label type: continuous"),
+        ("y one None", lambda: make().fit(X, but(WORDS, None)), ValueError, NO_NAN_Y),
+        ("y mixed", lambda: make().fit(X, but(WORDS, 1)), ValueError, "Unknown label type"),
+        ("y several", lambda: make().fit(X, LABELS * [1, 2]), ValueError, "Got several classes"),
+        ("y a dict", lambda: make().fit(X, {0: 1}), ValueError, "inconsistent numbers of samples"),
+        (
+            "weight shorter",
+            lambda: make().fit(X, Y, sample_weight=np.ones(9)),
+            ValueError,
+            "sample_weight.shape == (9,)",
+        ),
+        (
+            "weight -1",
+            lambda: make().fit(X, Y, sample_weight=-np.ones(40)),
+            ValueError,
+            "Negative values in data passed",
+        ),
         ("cv 1", lambda: make(cv=1).fit(X, Y), ValueError, "'cv' parameter"),
         ("cv text", lambda: make(cv="a").fit(X, Y), ValueError, "'cv' parameter"),
         ("cv of none", lambda: make(cv=[]).fit(X, Y), ValueError, "No fits were performed"),
@@ -461,7 +567,7 @@ def of_searches(make: Any) -> list[tuple[str, Any, type[BaseException], str]]:
         ("budget", lambda: make(memory_budget=0).fit(X, Y), ValueError, "'memory_budget'"),
         ("X shorter", lambda: make().fit(X[:9], Y), ValueError, "inconsistent numbers of samples"),
         ("X NaN", lambda: make().fit(but(X, NAN), Y), ValueError, NO_NAN),
-        ("y NaN", lambda: make().fit(X, but(Y, NAN)), ValueError, "contains NaN"),
+        ("y NaN", lambda: make().fit(X, but(Y, NAN)), ValueError, NO_NAN_Y),
         ("unfitted", lambda: make().predict(X), NotFittedError, "is not fitted yet"),
         ("predict 2", lambda: make().fit(X, Y).predict(X[:, :2]), ValueError, "X has 2 features"),
     ]
@@ -483,6 +589,18 @@ COMPARISONS = [
     ("X no columns", lambda: compare(X[:, :0]), ValueError, "0 feature(s)"),
     ("X inf", lambda: compare(but(X, INF)), ValueError, "Input X contains infinity"),
     ("X 1e300", lambda: compare(but(X, 1e300)), ValueError, "X must hold numbers up to 1e+150"),
+    (
+        "frame 1e300",
+        lambda: compare(FRAME.assign(a=but(X[:, 0], 1e300))),
+        ValueError,
+        "Column 'a' must hold numbers up to 1e+150",
+    ),
+    (
+        "frame '1e300'",
+        lambda: compare(FRAME.assign(a=but(X[:, 0], 1e300)).astype(str)),
+        ValueError,
+        "Column 'a' must hold numbers up to 1e+150",
+    ),
     ("X word", lambda: compare(but(X, "w")), ValueError, "could not convert string to float: 'w'"),
     ("X complex", lambda: compare(X + 0j), ValueError, "Complex data not supported"),
     ("X datetimes", lambda: compare(np.zeros((40, 3), "M8[s]")), TypeError, "Got datetime64[s]"),
@@ -516,6 +634,13 @@ COMPARISONS = [
         "Got 20 and 0 in split 0",
     ),
     ("cv untrained", lambda: compare(cv=Splits((0, 20))), ValueError, "Got 0 and 20 in split 0"),
+    (
+        "cv outside",
+        lambda: compare(cv=[([0, 99], [1])]),
+        ValueError,
+        "of which there are 40. Got others in split 0",
+    ),
+    ("cv of words", lambda: compare(cv=[(["a"], [1])]), ValueError, "cv must give the positions"),
     ("scoring", lambda: compare(scoring=["brier"]), ValueError, "scoring must be among"),
     ("methods None", lambda: compare(methods=None), TypeError, "methods must be names, or pairs"),
     ("methods unknown", lambda: compare(methods=["foo"]), ValueError, "methods must be among"),

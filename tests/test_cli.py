@@ -130,6 +130,24 @@ def test_one_class_against_the_rest_is_the_positive_one(capsys):
     assert "--positive" not in err
 
 
+def test_names_do_nothing_to_the_terminal(tmp_path, capsys):
+    table, model = tmp_path / "d.csv", tmp_path / "m.skops"
+    names = ["a\x1b[31m", "b\u202e", "c\x07\x9b", "y\x1b]0;x\x07"]
+    words, classes = ["v\u2066", "u\x1b[2J", "u\x1b[2J"], ["no\u202e", *["yes\x1b[1m"] * 3]
+    rows = [(i % 13, i % 7, words[i % 3], classes[i % 4]) for i in range(80)]
+    pd.DataFrame(rows, columns=names).to_csv(table, index=False)
+    target = ["--target", names[-1], "--epochs", "2"]
+    assert run("fit", table, *target, "--method", "cross-entropy", "-o", model) == 0
+    assert run("predict", model, table, "-o", tmp_path / "p\x1b.csv") == 0
+    quick = ["--methods", "cross-entropy", "--folds", "2", "--jobs", "1"]
+    assert run("compare", table, *target, *quick) == 0
+    assert run("compare", table, "--target", "absent") == 2
+    said = "".join(capsys.readouterr())
+    for shown in ("a<U+001B>[31m", "b<U+202E>", "c<U+0007><U+009B>", "yes<U+001B>[1m", "p<U+001B>"):
+        assert shown in said
+    assert not {"\x1b", "\x07", "\x9b", "\u202e", "\u2066"} & set(said)
+
+
 def test_row_numbers_are_left_out_of_a_sample_of_rows_too(data, capsys):
     arguments = ["--methods", "cross-entropy", "--max-rows", "40", *QUICKLY]
     assert run("compare", data, "--target", "default", *arguments) == 0
@@ -343,7 +361,8 @@ def ambiguous(folder):
     return path
 
 
-def test_what_a_table_leaves_open_is_asked_and_then_told(tmp_path, capsys):
+def test_what_a_table_leaves_open_is_asked_and_then_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("focalsk.comparison._report._picture", lambda *_: "data:,")  # takes long
     path = ambiguous(tmp_path)
     command = ["compare", path, "--target", "bad", "--methods", "cross-entropy", *QUICKLY]
     line = refused(capsys, *command)

@@ -43,7 +43,13 @@ def no_package(monkeypatch, tmp_path):
 # Built-in sets ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", datasets.names())
+LARGE = ["fars", "fashion_mnist", "hiva"]  # seconds each
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(k, marks=[pytest.mark.slow] * (k in LARGE)) for k in datasets.names()],
+)
 def test_every_set_keeps_to_the_contract(name):
     data = load(name)
     X, y = data.X, data.y

@@ -9,7 +9,8 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 OWN = ["index", "start", "tables"]  # of the pages that do not lie in a folder
 PAGES = [*(DOCS / f"{name}.md" for name in OWN), *sorted(DOCS.glob("*/*.md"))]
 TABLE = "customer,joined,churned,visits\n" + "".join(
@@ -31,3 +32,31 @@ def test_page_runs(page, tmp_path, monkeypatch):
     for block in blocks(page):
         exec(compile(block, str(page), "exec"), names)
     plt.close("all")
+
+
+BESIDE = [*ROOT.glob("*.md"), *ROOT.glob("benchmarks/**/*.md"), *ROOT.glob("examples/*.md")]
+
+
+@pytest.mark.parametrize("page", [*DOCS.rglob("*.md"), *BESIDE], ids=lambda p: p.stem)
+def test_links_lead_somewhere(page):
+    """On a code host the pages are read as files, so a link to a page names its file."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not target.startswith(("http", "#", "mailto:")):
+            assert (page.parent / target.split("#")[0]).exists(), target
+
+
+def test_every_page_is_reached_from_the_readme_in_two_clicks():
+    reached, todo = set(), [ROOT / "README.md"]
+    for _ in range(2):
+        found = {
+            (page.parent / target.split("#")[0]).resolve()
+            for page in todo
+            for target in re.findall(r"\]\(([^)\s]+\.md[^)\s]*)\)", page.read_text("utf-8"))
+            if not target.startswith("http")
+        }
+        todo = list(found - reached)
+        reached |= found
+    pages = {page for page in DOCS.rglob("*.md") if "{include}" not in page.read_text("utf-8")}
+    lists = {DOCS / "index.md", *(DOCS / room / "index.md" for room in ("guide", "howto", "about"))}
+    assert pages - reached - lists == set()

@@ -114,6 +114,7 @@ def test_monitor_does_not_mind_frames(data, early_stopping):
 # --- Searches and samplers -----------------------------------------------------------------------
 
 
+@pytest.mark.xdist_group("processes")
 def test_grid_search_is_the_same_in_parallel(data):
     grid = {"gamma": [0.0, 2.0], "alpha": [None, "balanced"]}
     serial, parallel = (

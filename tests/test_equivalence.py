@@ -154,6 +154,7 @@ def last(name):
 
 
 GAMMA_ALPHA = {"gamma": [0, 2.5], "alpha": [None, "balanced"]}
+TWO = [{"gamma": [0], "alpha": [None]}, {"gamma": [2.5], "alpha": ["balanced"]}]
 GAMMAS = {"gamma": [0.0, 2.0]}
 STOPPING = {"early_stopping": True, "max_epochs": 12, "n_iter_no_change": 1, "lr": 0.1}
 FRAME = pd.DataFrame(BINARY[0][:, :3], columns=["a", "b", "c"]).assign(
@@ -165,13 +166,11 @@ CASES = {
     "dense": Case(
         {"gamma": [0, 1, 2.5], "alpha": [None, "sqrt", "balanced"]}, kwargs={"cv": 3}, refit=True
     ),
-    "csr": Case(
-        GAMMA_ALPHA, (sparse.csr_matrix(BINARY[0] * (BINARY[0] > 0)), BINARY[1]), refit=True
-    ),
+    "csr": Case(TWO, (sparse.csr_matrix(BINARY[0] * (BINARY[0] > 0)), BINARY[1]), refit=True),
     "float32": Case(GAMMA_ALPHA, (BINARY[0].astype(np.float32), BINARY[1]), tol=1e-5),
     "three-classes": Case(GAMMA_ALPHA, THREE),
-    "string-labels": Case(GAMMA_ALPHA, (THREE[0], np.array(["b", "a", "c"])[THREE[1]]), refit=True),
-    "labels": Case(GAMMA_ALPHA, LABELS, refit=True),
+    "string-labels": Case(TWO, (THREE[0], np.array(["b", "a", "c"])[THREE[1]]), refit=True),
+    "labels": Case(TWO, LABELS, refit=True),
     "labels-gamma-each": Case(
         {"gamma": [[0, 1, 2], 1.0, [3.0, 0, 0]], "alpha": [0.3, None]}, LABELS
     ),
@@ -182,9 +181,9 @@ CASES = {
         estimator=make(output="sigmoid"),
     ),
     "output": Case({"output": ["softmax", "sigmoid"], **GAMMAS}, THREE, n_stacks=2),
-    "sample-weight": Case(GAMMA_ALPHA, fit_params={"sample_weight": WEIGHT}),
+    "sample-weight": Case(TWO, fit_params={"sample_weight": WEIGHT}),
     "class-missing-in-a-fold": Case(
-        GAMMA_ALPHA,
+        TWO,
         THREE,
         n_stacks=2,
         kwargs={
@@ -271,12 +270,12 @@ CASES = {
         n_stacks=5,  # RMSprop is not known to be linear in lr
     ),
     # Folds.
-    "unequal": Case(GAMMA_ALPHA, n_stacks=2, kwargs={"cv": UNEQUAL}),
+    "unequal": Case(TWO, n_stacks=2, kwargs={"cv": UNEQUAL}),
     "unequal-weights": Case(
         GAMMAS, n_stacks=2, kwargs={"cv": UNEQUAL}, fit_params={"sample_weight": WEIGHT}
     ),
     "unequal-one-batch": Case(GAMMAS, estimator=make(batch_size=-1), kwargs={"cv": UNEQUAL}),
-    "unequal-labels": Case(GAMMA_ALPHA, LABELS, n_stacks=2, kwargs={"cv": UNEQUAL}),
+    "unequal-labels": Case(TWO, LABELS, n_stacks=2, kwargs={"cv": UNEQUAL}),
     "unequal-sigmoid-three": Case(
         GAMMAS, THREE, n_stacks=2, estimator=make(output="sigmoid"), kwargs={"cv": UNEQUAL}
     ),
@@ -353,8 +352,8 @@ CASES = {
         fit_params={last("sample_weight"): WEIGHT},
     ),
     # Scores.
-    "default-scorer": Case(GAMMA_ALPHA, THREE, kwargs={"scoring": None}),
-    "train-score": Case(GAMMA_ALPHA, kwargs={"return_train_score": True}),
+    "default-scorer": Case(TWO, THREE, kwargs={"scoring": None}),
+    "train-score": Case(TWO, kwargs={"return_train_score": True}),
     "callable-scorer": Case(GAMMAS, kwargs={"scoring": average_of_margins}),
     "callable-scorer-pipeline": Case(
         {"noisy__factor": [1.0, 3.0], last("gamma"): [0, 2]},
@@ -385,7 +384,21 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+# Variants of the others; these run with `make test-slow`.
+VARIANTS = {
+    "string-labels", "labels-gamma-each", "sigmoid-three", "gamma-each", "class-weight",
+    "random-state-instance", "dropout-random-state", "adamw", "sgd", "lr-of-the-optimizer",
+    "decoupled-decay", "unequal-sigmoid-three", "unequal-csr", "smoothing-sigmoid-three",
+    "smoothing-labels", "stopping-callable", "stopping-labels", "bare-frame", "scaler",
+    "callable-scorer", "callable-scorer-pipeline",
+}  # fmt: skip
+assert set(CASES) >= VARIANTS
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(CASES[k], id=k, marks=[pytest.mark.slow] * (k in VARIANTS)) for k in CASES],
+)
 def test_grid_search(case):
     X, y = case.data
     scoring, refit = (LABEL_SCORING, "brier") if np.ndim(y) == 2 else (SCORING, SCORING[0])
@@ -613,15 +626,15 @@ def make_images(y):
 
 
 MODULES = {
-    "class": (make(module=Tanh, module_params={"width": 3}), GAMMA_ALPHA, BINARY),
+    "class": (make(module=Tanh, module_params={"width": 3}), TWO, BINARY),
     "images": (make(module=Convolution), GAMMAS, (make_images(THREE[1]), THREE[1])),
     "images-float32": (
         make(module=Convolution),
         GAMMAS,
         (make_images(THREE[1]).astype(np.float32), THREE[1]),
     ),
-    "labels": (make(module=Tanh), GAMMA_ALPHA, LABELS),
-    "sigmoid": (make(module=Tanh, output="sigmoid"), GAMMA_ALPHA, BINARY),
+    "labels": (make(module=Tanh), TWO, LABELS),
+    "sigmoid": (make(module=Tanh, output="sigmoid"), TWO, BINARY),
     "lr": (make(module=Tanh), {"lr": [0.01, 0.1], "weight_decay": [0, 0.1]}, BINARY),
     "random-state": (make(module=Tanh), {"random_state": [0, 1], **GAMMAS}, BINARY),
     "stopping": (make(module=Tanh, **STOPPING), GAMMAS, BINARY),

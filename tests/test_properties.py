@@ -283,6 +283,7 @@ def test_stacked_is_alone(data, params):
     assert_allclose(together.predict_proba(X), apart.predict_proba(X), atol=1e-7)
 
 
+@pytest.mark.xdist_group("processes")
 @settings(max_examples=2)
 @given(data(), PARAMS)
 @pytest.mark.parametrize("kind", [FocalGridSearchCV, FocalRandomizedSearchCV])
@@ -294,6 +295,7 @@ def test_two_workers_search_as_one_does(kind, data, params):
     assert_array_equal(found[0].predict_proba(X), found[1].predict_proba(X))
 
 
+@pytest.mark.xdist_group("processes")
 @settings(max_examples=2)
 @given(data(), PARAMS)
 def test_two_workers_train_an_ensemble_as_one_does(data, params):

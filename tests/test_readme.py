@@ -13,7 +13,7 @@ BLOCKS = [block for block in re.findall(r"```python\n(.*?)```", README, re.S) if
 
 
 def test_blocks_run():
-    X, y = make_classification(200, weights=[0.8], random_state=0)
+    X, y = make_classification(120, weights=[0.8], random_state=0)
     frame = pd.DataFrame(X)
     names = {"X": X, "y": y, "X_new": X[:5], "frame": frame, "frame_new": frame[:5]}
     for block in BLOCKS:

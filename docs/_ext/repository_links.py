@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import download_reference, pending_xref
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,9 +15,42 @@ PAGES = {
     "benchmarks/README": "results/method",
     "benchmarks/DATA": "results/data",
     "benchmarks/results/resampling": "results/resampling",
-    "benchmarks/results/ensemble.development": "results/ensemble",
+    "benchmarks/results/ensemble.report": "results/ensemble",
+    "benchmarks/results/ensemble.development": "results/ensemble_development",
+    "benchmarks/results/ensemble_ablation": "results/ensemble_ablation",
+    "benchmarks/results/where_gamma_helps": "results/where_gamma_helps",
     "examples/README": "auto_examples/index",
 }
+
+#: Scripts and modules that have a page: all in the gallery, and these.
+MODULES = {
+    "focalsk/estimators/_prior_correction": "api/generated/focalsk.PriorCorrectedClassifier",
+    "focalsk/nets/_focal_net": "api/generated/focalsk.FocalNet",
+}
+
+
+def page_of(path):
+    """The page that a Python file has, if any."""
+    name = path.relative_to(ROOT).with_suffix("").as_posix()
+    shown = (ROOT / "docs/auto_examples" / path.name).with_suffix(".rst").exists()
+    return f"auto_{name}" if name == f"examples/{path.stem}" and shown else MODULES.get(name)
+
+
+def redirect_scripts(app, doctree):
+    """Links to files of Python are links to their pages; of what has none, to the file."""
+    here = Path(app.env.doc2path(app.env.docname)).parent
+    for node in list(doctree.findall(download_reference)):
+        target = node["reftarget"]
+        path = (here / target).resolve()
+        page = page_of(path) if path.is_relative_to(ROOT) else None
+        if page:
+            link = pending_xref(
+                "", refdomain="std", reftype="doc", reftarget=f"/{page}", refexplicit=True
+            )
+            link.source, link.line = node.source, node.line
+            link += node.children
+            link["refdoc"] = app.env.docname
+            node.replace_self(link)
 
 
 def redirect(app, doctree):
@@ -36,4 +69,5 @@ def redirect(app, doctree):
 
 def setup(app):
     app.connect("doctree-read", redirect)
+    app.connect("doctree-read", redirect_scripts)
     return {"parallel_read_safe": True}

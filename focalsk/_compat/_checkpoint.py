@@ -57,7 +57,11 @@ def write_checkpoint(
     text = json.dumps({"key": key, "header": header}, default=_plain)
     content = io.BytesIO()
     head = np.frombuffer(text.encode(), dtype=np.uint8)
-    np.savez(content, allow_pickle=False, **{"": head, **(arrays or {})})
+    for name, array in (arrays or {}).items():  # NumPy before 2.1 can only be asked to pickle
+        if np.asarray(array).dtype.hasobject:
+            raise TypeError(f"An array of objects has no place in a checkpoint: {name!r}.")
+    everything: dict[str, Any] = {"": head, **(arrays or {})}
+    np.savez(content, **everything)
     payload = content.getvalue()
     parts = (_MAGIC, hashlib.sha256(payload).digest(), payload)
     path.parent.mkdir(parents=True, exist_ok=True)

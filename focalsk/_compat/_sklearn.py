@@ -39,7 +39,13 @@ from sklearn.model_selection._validation import (
 # Rows of whatever indexes rows: arrays, frames, lists, sparse matrices, and both axes of a kernel
 # matrix for `safe_split`. No public replacement.
 from sklearn.utils import _safe_indexing as safe_indexing
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
@@ -73,6 +79,7 @@ __all__ = [
     "safe_split",
     "score",
     "scorer_parts",
+    "validate_parameter_constraints",
     "warn_or_raise_about_fit_failures",
 ]
 

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import clone
@@ -22,7 +23,14 @@ from focalsk.comparison._methods import MethodContext, Methods, make_methods
 from focalsk.comparison._metrics import METRICS, scorer_for
 from focalsk.comparison._results import Comparison
 from focalsk.estimators import FocalNetClassifier, check_no_missing, plain
-from focalsk.tables import Columns, infer_columns, make_cleaner, make_encoder, plain_frame
+from focalsk.tables import (
+    Columns,
+    TableCleaner,
+    infer_columns,
+    make_cleaner,
+    make_encoder,
+    plain_frame,
+)
 
 __all__ = ["compare_resampling"]
 
@@ -154,6 +162,8 @@ def compare_resampling(
             columns = infer_columns(X, y)
             for remark in columns.remarks():
                 warnings.warn(remark, stacklevel=2)
+        if columns is not None and preprocessor is None:
+            _check_columns(X, columns)
     seed = random_state
     if seed is None:
         seed = int(check_random_state(None).randint(2**31 - 1))
@@ -223,10 +233,23 @@ def _checked_numbers(X: Any, preprocessor: Any) -> Any:
     if X.dtype.kind not in "fiub":
         X = X.astype(np.float64)
     values = X.data if sparse.issparse(X) else X
+    _check_most("X", values)
+    return X
+
+
+def _check_most(name: str, values: NDArray[Any]) -> None:
     most = float(np.nanmax(np.abs(values), initial=0)) if values.dtype.kind == "f" else 0
     if most > _MOST:
-        raise ValueError(f"X must hold numbers up to {_MOST:g}, which are scaled. Got {most:g}.")
-    return X
+        raise ValueError(
+            f"{name} must hold numbers up to {_MOST:g}, which are scaled. Got {most:g}."
+        )
+
+
+def _check_columns(X: pd.DataFrame, columns: Columns) -> None:
+    """Refuse numbers of a frame that are too large to be scaled."""
+    numbers = TableCleaner(numbers=columns.numeric, readings=columns.readings).fit_transform(X)
+    for name in columns.numeric:
+        _check_most(f"Column {name!r}", numbers[name].to_numpy())
 
 
 def make_context(
@@ -311,15 +334,32 @@ def make_splits(X: Any, y: NDArray[Any], cv: Any, n_repeats: int, seed: int) -> 
             )
         cv = RepeatedStratifiedKFold(n_splits=cv, n_repeats=n_repeats, random_state=seed)
     splitter = check_cv(cv, y, classifier=True)
-    pairs = list(splitter.split(X, y))
+    pairs = [_positions(i, pair, len(y)) for i, pair in enumerate(splitter.split(X, y))]
     if not pairs:
         raise ValueError("cv must give at least one split. Got none.")
-    for i, pair in enumerate(pairs):
-        if not all(len(part) for part in pair):
-            sizes = [len(part) for part in pair]
-            raise ValueError(
-                f"cv must give training and test samples in each split. Got {sizes[0]} and "
-                f"{sizes[1]} in split {i}."
-            )
     per_repeat = len(pairs) // getattr(splitter, "n_repeats", 1)
     return [Split(*divmod(i, per_repeat), *pair) for i, pair in enumerate(pairs)]
+
+
+def _positions(place: int, pair: Any, n_samples: int) -> list[NDArray[np.intp]]:
+    """Training and test samples of a split, which must be there and apart."""
+    try:
+        parts = [part if len(part) else np.arange(0) for part in map(np.asarray, pair)]
+        train, test = (np.arange(n_samples)[part] for part in parts)
+    except (IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"cv must give the positions of training and test samples, of which there are "
+            f"{n_samples}. Got others in split {place}: {error}"
+        ) from error
+    if not (len(train) and len(test)):
+        raise ValueError(
+            f"cv must give training and test samples in each split. Got {len(train)} and "
+            f"{len(test)} in split {place}."
+        )
+    if n_both := len(np.intersect1d(train, test)):
+        warnings.warn(
+            f"{n_both} samples are both in the training and in the test samples of split {place} "
+            "of cv: the scores there are too good.",
+            stacklevel=4,
+        )
+    return [train, test]

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm.auto import tqdm
 
 from focalsk._compat._checkpoint import read_checkpoint, write_checkpoint
 from focalsk._compat._sklearn import safe_indexing
+from focalsk._compat._tqdm import tqdm
 from focalsk.comparison._decisions import (
     ENSEMBLE_DECISIONS,
     decide,
@@ -32,7 +32,7 @@ __all__ = ["Failure", "FoldPrediction", "Split", "run"]
 
 
 # What a prediction is besides arrays.
-_FACTS = ("method", "repeat", "fold", "fit_seconds", "predict_seconds")
+_FACTS = ("method", "repeat", "fold", "fit_seconds", "predict_seconds", "n_train")
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class FoldPrediction:
     fit_seconds, predict_seconds : float
         Wall time of ``fit`` on the training fold, resampling and searches included, and of
         ``predict_proba`` of the test fold.
+    n_train : int or None
+        Number of training samples; None in checkpoints of version 0.2.
     """
 
     method: str
@@ -86,6 +88,7 @@ class FoldPrediction:
     tuned: dict[str, NDArray[Any]] = field(default_factory=dict)
     fit_seconds: float = np.nan
     predict_seconds: float = np.nan
+    n_train: int | None = None
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,7 @@ def _predict_fold(
         tuned=tuned,
         fit_seconds=fit_seconds,
         predict_seconds=predict_seconds,
+        n_train=len(split.train),
     )
 
 

@@ -311,8 +311,13 @@ class Comparison:
         return len(self._common_scores(self.scoring))
 
     def _test_train_ratio(self) -> float:
-        n_test = np.mean([len(said.test) for said in self.predictions_])
-        return float(n_test / (len(self.y_) - n_test))
+        """How many samples there were to test on for one to train on."""
+        n_test = [len(said.test) for said in self.predictions_]
+        n_train = [
+            len(self.y_) - len(said.test) if said.n_train is None else said.n_train
+            for said in self.predictions_
+        ]
+        return float(np.sum(n_test) / np.sum(n_train))
 
 
 def _score(

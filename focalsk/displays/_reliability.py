@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from focalsk.displays._axes import COLORS, MARKERS, as_text, legend_below, new_axes, unit_axis
 from focalsk.displays._calibration import reliability_curve
+from focalsk.displays._names import by_name
 from focalsk.estimators import FocalNetClassifier, PriorCorrectedClassifier
 
 __all__ = ["ReliabilityDisplay"]
@@ -114,11 +115,8 @@ class ReliabilityDisplay:
         -------
         ReliabilityDisplay
         """
-        several = (
-            estimator if isinstance(estimator, Mapping) else {type(estimator).__name__: estimator}
-        )
         after, before = {}, {}
-        for name, clf in several.items():
+        for name, clf in by_name(estimator).items():
             check_is_fitted(clf)
             label = clf.classes_[-1] if pos_label is None else pos_label
             column = list(clf.classes_).index(label)

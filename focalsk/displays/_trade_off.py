@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from focalsk.displays._axes import COLORS, as_text, new_axes, plain_log_axis, write_names
 from focalsk.displays._calibration import expected_calibration_error
+from focalsk.displays._names import by_name
 
 __all__ = ["TradeOffDisplay"]
 
@@ -83,11 +84,8 @@ class TradeOffDisplay:
         -------
         TradeOffDisplay
         """
-        several = (
-            estimator if isinstance(estimator, Mapping) else {type(estimator).__name__: estimator}
-        )
         said = {}
-        for name, clf in several.items():
+        for name, clf in by_name(estimator).items():
             check_is_fitted(clf)
             said[name] = clf.predict(X), clf.predict_proba(X)
         return cls.from_predictions(y, said, classes=clf.classes_, ax=ax)

@@ -39,6 +39,7 @@ from focalsk.estimators._stack import Rows as Rows
 from focalsk.estimators._stack import Stack as Stack
 from focalsk.estimators._stack import Task as Task
 from focalsk.estimators._target_coding import TargetCoding as TargetCoding
+from focalsk.estimators._validation import check_classes as check_classes
 from focalsk.estimators._validation import check_no_missing as check_no_missing
 from focalsk.estimators._validation import check_X as check_X
 from focalsk.estimators._validation import plain as plain

@@ -57,6 +57,7 @@ from focalsk.estimators._validation import (
     check_X,
     check_X_y,
     read_samples,
+    read_validation_set,
     weigh,
 )
 from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, EpochKeeper, FocalNet, seeded
@@ -130,9 +131,10 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         Hold out `validation_fraction` of the samples and stop when `monitor` has not improved by
         `tol` for more than `n_iter_no_change` epochs; the weights of the best epoch are kept. The
         split is stratified: every class with two samples or more is in both parts, the sample of
-        a class that has only one stays in training.
+        a class that has only one stays in training. Samples with groups or an order in time want a
+        validation set of your own: pass `X_val` and `y_val` to :meth:`fit`.
     validation_fraction : float, default=0.1
-        Part of the samples to hold out, in (0, 1).
+        Part of the samples to hold out, in (0, 1); not used with a validation set of your own.
     n_iter_no_change : int or inf, default=10
         Epochs without progress that are borne; with inf, training goes on to `max_epochs` and the
         best epoch is still kept.
@@ -362,7 +364,16 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
     # Training -----------------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -373,6 +384,14 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
             Classes of any type, or 0/1 label indicators, dense or sparse.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, scaled to mean 1. A sample of weight 0 is left out.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Samples for early stopping, in place of some that are held out; needs
+            ``early_stopping=True``. A pipeline sends them through its steps with
+            ``Pipeline(..., transform_input=["X_val"])``.
+        y_val : array-like of shape (n_val,) or (n_val, n_labels), default=None
+            Their classes, which must occur in `y`, or label indicators.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights, scaled to mean 1.
 
         Returns
         -------
@@ -380,30 +399,39 @@ class FocalNetClassifier(ClassifierMixin, BaseEstimator):
         """
         continuing = self.warm_start and hasattr(self, "net_")
         with unchanged_on_failure(self, continuing):
-            self._fit(X, y, sample_weight, continuing)
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), continuing)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, continuing: bool) -> None:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, ...], continuing: bool
+    ) -> None:
         coding, samples = read_samples(self, X, y, sample_weight, reset=not continuing)
         if continuing and coding.classes.tolist() != self.classes_.tolist():
             raise ValueError(
                 f"warm_start=True needs the classes of the previous fit, {self.classes_.tolist()}. "
                 f"Got {coding.classes.tolist()} instead."
             )
+        valid = read_validation_set(self, coding, *validation)
         self._start(coding, samples, coding.count(samples.codes, samples.weight), continuing)
         before = trace(self.net_.module_)
-        key = None if continuing or self.checkpoint is None else fit_key(self, samples)
+        key = None if continuing or self.checkpoint is None else fit_key(self, samples, valid)
         if not self.early_stopping:
             self._train(samples, self.max_epochs, key=key)
             self.validation_scores_ = None
             self.best_loss_ = min(self.loss_curve_)
         else:
-            self._train_until_best(coding, samples, key)
+            self._train_until_best(coding, samples, valid, key)
         warn_if_idle(self, before, continuing, samples.X, stacklevel=5)
 
-    def _train_until_best(self, coding: TargetCoding, samples: Samples, key: str | None) -> None:
-        held_out = coding.hold_out(samples.codes, self.validation_fraction, self.net_.random_state)
-        valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
+    def _train_until_best(
+        self, coding: TargetCoding, samples: Samples, valid: Samples | None, key: str | None
+    ) -> None:
+        rows = None
+        if valid is None:
+            seed = self.net_.random_state
+            held_out = coding.hold_out(samples.codes, self.validation_fraction, seed)
+            valid, rows = samples.take(held_out), np.flatnonzero(~held_out)
+        check_range(valid.X, self.net_.dtype)
         stopper = BestEpoch(self._monitor(valid), self.n_iter_no_change, self.tol)
         self._train(samples, self.max_epochs, rows, coding.dataset(valid), stopper, key)
         self.validation_scores_ = [float(score) for score in stopper.scores_]

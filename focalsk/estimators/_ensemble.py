@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
-from tqdm.auto import tqdm
 
 from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
+from focalsk._compat._tqdm import tqdm
 from focalsk.estimators._building import OPTIMIZERS, class_weights, make_net, make_seed
 from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._classifier import FocalNetClassifier
@@ -302,12 +302,14 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """Attributes as arrays, numbers and strings, where they are no objects of the user's."""
-        state = plain_attributes(super().__getstate__())
-        return plain_stack(state, vars(self).get("module_"))
+        attributes = dict(super().__getstate__())
+        attributes.pop("_tuned", None)  # found again where it is asked for
+        return plain_stack(plain_attributes(attributes), vars(self).get("module_"))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(from_plain(state))
         stack_from_plain(self)
+        self._tuned: dict[Any, Decision] = {}
 
     # Training -----------------------------------------------------------------------------------
 
@@ -488,6 +490,7 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         self.oob_decision_function_ = np.full((n_samples, proba.shape[1]), np.nan)
         self.oob_decision_function_[rows] = proba
         self._held_out = rows, codes, weight
+        self._tuned = {}
 
     # Prediction ---------------------------------------------------------------------------------
 
@@ -500,6 +503,15 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         """The rule that `predict` follows now."""
         check_is_fitted(self, "module_")
         self._validate_params()  # it may have been set after `fit`
+        rule = self.decision
+        named = isinstance(rule, tuple) and len(rule) == 2 and isinstance(rule[0], str)
+        if not (named or (isinstance(rule, str) and rule in METRICS)):
+            return self._decide()
+        if rule not in self._tuned:  # which depends on nothing else that may be set
+            self._tuned[rule] = self._decide()
+        return self._tuned[rule]
+
+    def _decide(self) -> Decision:
         rows, codes, weight = self._held_out
         coding = self._coding
         given: Any = self.alpha if self.class_weight is None else self.class_weight

@@ -31,6 +31,9 @@ __all__ = [
 # How many samples are asked whether the net tells any of them from the others.
 _N_ASKED = 32
 
+# A loss as that of samples whose logit is as far on the wrong side of the decision.
+_FAR_OFF = 100.0
+
 # How many weights are compared one by one.
 _N_COMPARED = 2**16
 
@@ -141,6 +144,8 @@ def warn_if_idle(
         problem = f"its loss became {loss}"
     elif _overflowed(net):
         problem = "its gradients were too large for the optimizer"
+    elif _is_far_off(net, estimator.early_stopping):
+        problem = f"its loss is {loss:.3g}, and guessing would do better"
     elif X is not None and _answers_alike(net, X):
         problem = "its scores are the same for all samples"
     else:
@@ -165,6 +170,16 @@ def _overflowed(net: Any) -> bool:
     if sum(value.numel() for value in states) <= _N_COMPARED:  # in one go
         states = [torch.cat([value.flatten().double().cpu() for value in states])] if states else []
     return any(not bool(value.isfinite().all()) for value in states)
+
+
+def _is_far_off(net: Any, best_epoch: bool) -> bool:
+    """Whether the loss is nowhere near that of a guess, which is log K times a weight at most."""
+    criterion = net._focal()
+    if criterion is None:
+        return False
+    alpha = 1.0 if criterion.alpha is None else float(torch.as_tensor(criterion.alpha).max())
+    losses = net.history[:, "train_loss"]
+    return bool((min(losses) if best_epoch else losses[-1]) > _FAR_OFF * max(alpha, 1.0))
 
 
 def _answers_alike(net: Any, X: Any) -> bool:

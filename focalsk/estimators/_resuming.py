@@ -23,8 +23,11 @@ _NEUTRAL = {
 }  # fmt: skip
 
 
-def fit_key(estimator: FocalNetClassifier, samples: Samples) -> str:
-    """A hash of all that a classifier's fit depends on, its net being made but not trained."""
+def fit_key(estimator: FocalNetClassifier, samples: Samples, valid: Samples | None = None) -> str:
+    """A hash of all that a classifier's fit depends on, its net being made but not trained.
+
+    `valid` are samples to validate with that are not among the others.
+    """
     if estimator.callbacks:
         raise ValueError(
             "FocalNetClassifier takes 'checkpoint' or 'callbacks', not both: what callbacks "
@@ -35,7 +38,7 @@ def fit_key(estimator: FocalNetClassifier, samples: Samples) -> str:
     return checkpoint_key(
         "FocalNetClassifier",
         _parameters(estimator),
-        tuple(samples),
+        tuple(samples) if valid is None else (tuple(samples), tuple(valid)),
         estimator.classes_,
         (net.random_state, str(net.device)),
         _initial(net.module_),

@@ -29,7 +29,7 @@ from focalsk.estimators._building import (
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._monitor import Monitor
 from focalsk.estimators._target_coding import Samples, TargetCoding
-from focalsk.estimators._validation import read_samples
+from focalsk.estimators._validation import read_samples, read_validation_set
 from focalsk.nets import (
     WEIGHTS,
     ArrayDataset,
@@ -61,6 +61,7 @@ class Fold:
     coding: TargetCoding
     samples: Samples
     counts: NDArray[np.float64]
+    valid: Samples | None = None  # a validation set that `fit` was given
     parts: dict[Any, tuple[Samples, Samples]] = field(default_factory=dict)
 
     @classmethod
@@ -70,23 +71,28 @@ class Fold:
         X: Any,
         y: Any,
         sample_weight: Any = None,
+        validation: tuple[Any, Any, Any] = (None, None, None),
         rows: Callable[[FocalNetClassifier], Rows | None] = lambda reader: None,
     ) -> Fold:
         """Read samples with an unfitted classifier, which is changed.
 
-        Where `rows` finds the same samples in an array that others share, those are kept and no
-        copy.
+        `validation` is (X_val, y_val, sample_weight_val) as `fit` takes them. Where `rows` finds
+        the same samples in an array that others share, those are kept and no copy.
         """
         coding, samples = read_samples(reader, X, y, sample_weight)
+        valid = read_validation_set(reader, coding, *validation)
         found = rows(reader)
         if found is not None and _are_alike(found.whole, samples.X):
             if len(samples.codes) < len(found):  # without those of weight 0
                 found = found[np.asarray(sample_weight) > 0]
             samples = samples._replace(X=found)
-        return cls(reader, coding, samples, coding.count(samples.codes, samples.weight))
+        counts = coding.count(samples.codes, samples.weight)
+        return cls(reader, coding, samples, counts, valid)
 
     def split(self, fraction: float, seed: int) -> tuple[Samples, Samples]:
         """Training and validation samples for early stopping, made once."""
+        if self.valid is not None:
+            return self.samples, self.valid
         if (fraction, seed) not in self.parts:
             self.parts[fraction, seed] = self.coding.split(self.samples, fraction, seed)
         return self.parts[fraction, seed]

@@ -24,10 +24,12 @@ __all__ = [
     "check_X",
     "check_X_y",
     "check_class_names",
+    "check_classes",
     "check_no_missing",
     "check_range",
     "plain",
     "read_samples",
+    "read_validation_set",
     "to_mean_one",
     "weigh",
 ]
@@ -36,7 +38,7 @@ __all__ = [
 def check_X(estimator: Classifier, X: Any) -> Any:
     """Samples to predict, as floating point array or CSR matrix."""
     X = plain(X)
-    _check_axes(estimator, X)
+    _check_kind(estimator, X)
     X = validate_data(estimator, X, reset=False, **_rules(estimator, X))
     check_range(X, getattr(getattr(estimator, "net_", None), "dtype", None))
     return X
@@ -45,12 +47,8 @@ def check_X(estimator: Classifier, X: Any) -> Any:
 def check_X_y(estimator: Classifier, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
     """Samples and targets to train on; with `reset`, what X is like is noted on the estimator."""
     X, y = plain(X), plain(y, "y")
-    _check_axes(estimator, X)
-    if sparse.issparse(y) and y.shape[1:] in ((), (1,)):
-        raise TypeError(
-            "Sparse data was passed for y, but dense data is required for one class per sample. "
-            "Use '.toarray()' to convert it to a dense array."
-        )
+    _check_kind(estimator, X)
+    _check_dense(y)
     check_no_missing(y, "y")
     X, y = validate_data(estimator, X, y, multi_output=True, reset=reset, **_rules(estimator, X))
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
@@ -58,30 +56,56 @@ def check_X_y(estimator: Classifier, X: Any, y: Any, reset: bool) -> tuple[Any, 
     return X, y
 
 
+def _check_dense(y: Any) -> None:
+    if sparse.issparse(y) and y.shape[1:] in ((), (1,)):
+        raise TypeError(
+            "Sparse data was passed for y, but dense data is required for one class per sample. "
+            "Use '.toarray()' to convert it to a dense array."
+        )
+
+
 def plain(values: Any, name: str = "X") -> Any:
     """Refuse what NumPy would take for other numbers in silence, and bring tensors to it."""
     if isinstance(values, torch.Tensor):
+        if values.layout != torch.strided or values.is_meta:
+            kind = "meta" if values.is_meta else values.layout
+            raise TypeError(f"{name} must be a dense tensor that holds numbers. Got {kind}.")
         values = values.detach()
         return (values.float() if values.dtype is torch.bfloat16 else values).numpy(force=True)
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(f"Input {name} is a masked array with missing values: fill or drop them.")
-    if name == "X" and getattr(getattr(values, "dtype", None), "kind", "") in ("m", "M"):
-        raise TypeError(
-            f"X must hold numbers. Got {values.dtype}: a data frame may have columns of dates, and "
-            "FocalEnsembleClassifier reads them."
-        )
     if hasattr(values, "collect_schema") and not hasattr(values, "to_pandas"):
         raise TypeError(f"{name} must be data. Got a {type(values).__name__}: call collect().")
+    if name != "y" and isinstance(values, np.ndarray):
+        _refuse_dates(values, name)
     return values
 
 
-def _check_axes(estimator: Classifier, X: Any) -> None:
+def _refuse_dates(values: Any, name: str = "X") -> None:
+    """Refuse an array or a frame with dates or times, which would become nanoseconds."""
+    if dates := _dates_in(values):
+        hint = ": a data frame may have columns of dates, and FocalEnsembleClassifier reads them"
+        raise TypeError(f"{name} must hold numbers. Got {dates}{hint if name == 'X' else ''}.")
+
+
+def _dates_in(values: Any) -> str:
+    """The type of an array, or of a frame's first column, of dates or times; '' of any other."""
+    types = getattr(values, "dtypes", getattr(values, "dtype", None))
+    for dtype in types if hasattr(types, "__iter__") else [types]:
+        is_temporal = getattr(dtype, "is_temporal", None)  # polars
+        if getattr(dtype, "kind", "") in ("m", "M") or (is_temporal is not None and is_temporal()):
+            return str(dtype)
+    return ""
+
+
+def _check_kind(estimator: Classifier, X: Any) -> None:
     n_axes = getattr(X, "ndim", 2)
     if estimator.module is None and n_axes > 2:
         raise ValueError(
             f"Found array with dim {n_axes}, while dim <= 2 is required by "
             f"{type(estimator).__name__} without a 'module'. Images and the like need one."
         )
+    _refuse_dates(X)
 
 
 def check_range(X: Any, dtype: torch.dtype | None) -> None:
@@ -155,6 +179,21 @@ def check_y(y: Any) -> Any:
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
+def check_classes(estimator: Classifier, y: Any, sample_weight: Any = None) -> None:
+    """Refuse targets and weights that no fit of a classifier takes, in the words of its `fit`."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    y = plain(y, "y")
+    _check_dense(y)
+    check_no_missing(y, "y")
+    coding = TargetCoding.of(y := check_y(y), estimator.output)
+    coding.check_several(coding.encode(y), estimator)
+    if sample_weight is not None:
+        _check_weights(y, sample_weight)
+
+
 def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
     """Some rows of an array, a matrix or a frame; all of them without a copy."""
     if len(rows) == X.shape[0]:
@@ -176,13 +215,18 @@ def weigh(X: Any, codes: NDArray[Any], sample_weight: ArrayLike | None) -> Sampl
     """The samples that have a weight, with the weights checked."""
     if sample_weight is None:
         return Samples(X, codes, None)
-    weight = check_sample_weight(plain(sample_weight), X, ensure_non_negative=True)
+    weight = _check_weights(X, sample_weight)
+    samples = Samples(X, codes, weight)
+    return samples if weight.all() else samples.take(weight > 0)
+
+
+def _check_weights(X: Any, sample_weight: ArrayLike) -> NDArray[Any]:
+    weight = check_sample_weight(plain(sample_weight, "sample_weight"), X, ensure_non_negative=True)
     if np.isscalar(sample_weight):  # scikit-learn spreads a number and does not look at it
         weight = check_sample_weight(weight, X, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
-    samples = Samples(X, codes, weight)
-    return samples if weight.all() else samples.take(weight > 0)
+    return weight
 
 
 def to_mean_one(weight: NDArray[Any]) -> NDArray[Any]:
@@ -213,3 +257,53 @@ def read_samples(
         samples = samples._replace(weight=to_mean_one(samples.weight))
     coding.check_several(samples.codes, estimator)
     return coding, samples
+
+
+def read_validation_set(
+    estimator: FocalNetClassifier,
+    coding: TargetCoding,
+    X_val: Any,
+    y_val: Any,
+    sample_weight_val: ArrayLike | None = None,
+) -> Samples | None:
+    """The samples that `fit` was given to validate with, checked and coded; None if there are none.
+
+    The estimator must have seen the samples to train on. Weights are scaled to mean 1, and samples
+    without weight left out.
+    """
+    given = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+    if all(value is None for value in given.values()):
+        return None
+    for name in ("X_val", "y_val"):
+        if given[name] is None:
+            others = " and ".join(key for key, value in given.items() if value is not None)
+            raise ValueError(f"{name} must be passed too. Got only {others}.")
+    if not estimator.early_stopping:
+        raise ValueError(
+            "X_val and y_val are for early stopping. Got early_stopping=False; set it to True."
+        )
+    try:
+        X, y = check_X_y(estimator, X_val, y_val, reset=False)
+        samples = weigh(X, coding.encode(_like(coding, y)), sample_weight_val)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"In the validation set (X_val, y_val): {error}") from error
+    if samples.weight is None:
+        return samples
+    return samples._replace(weight=to_mean_one(samples.weight))
+
+
+def _like(coding: TargetCoding, y: Any) -> Any:
+    """Targets, refused if they are classes in place of labels, or numbers in place of strings."""
+    multilabel = TargetCoding.of(y, "softmax").multilabel
+    if coding.multilabel != multilabel:
+        names = ["one class per sample", "label indicators"]
+        raise ValueError(
+            f"y must be {names[coding.multilabel]}, as in training. Got {names[multilabel]}."
+        )
+    texts = [isinstance(np.asarray(part, object).flat[0], str) for part in (y, coding.classes)]
+    if not multilabel and texts[0] != texts[1]:
+        raise ValueError(
+            f"y must only have the classes {coding.classes.tolist()}. Got "
+            f"{np.unique(y).tolist()[:5]}."
+        )
+    return y

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from skorch.dataset import Dataset  # its callbacks look into no other
 from torch.utils.data import Subset
 
 from focalsk.nets import _csr as csr
+from focalsk.nets._constraints import check_numbers, check_unmasked, check_weight
 
 __all__ = ["ArrayDataset", "Batches", "Rows", "as_tensor", "in_blocks", "seeded"]
 
@@ -123,6 +125,7 @@ class ArrayDataset(Dataset):
         self.rows: torch.Tensor | None = None  # of X; None for all
         if isinstance(X, Rows):
             self.rows, X = torch.as_tensor(X.index), X.whole
+        X = check_numbers("X", X)
         self.X = X if sparse.issparse(X) else as_tensor(X)
         n_samples = len(self)
         self.y = torch.zeros(1, dtype=torch.int64).expand(n_samples) if y is None else _as_target(y)
@@ -170,21 +173,8 @@ class ArrayDataset(Dataset):
 
 
 def _as_weight(sample_weight: Any) -> torch.Tensor:
-    try:
-        return as_tensor(sample_weight)
-    except TypeError as error:
-        raise TypeError(f"sample_weight must hold numbers: {error}") from error
-
-
-def check_weight(weight: torch.Tensor) -> None:
-    """Refuse sample weights that are not finite or negative, where they can be read at once."""
-    if weight.device.type != "cpu" or not weight.numel():
-        return
-    low, high = (value.item() for value in weight.aminmax())
-    if not 0 <= low <= high < np.inf:  # NaN fails as well
-        raise ValueError(
-            f"sample_weight must be finite and not negative. Got values from {low} to {high}."
-        )
+    weight = as_tensor(check_numbers("sample_weight", sample_weight))
+    return weight if weight.is_floating_point() else weight.to(torch.float64)
 
 
 def as_tensor(values: Any) -> torch.Tensor:
@@ -206,6 +196,7 @@ def as_tensor(values: Any) -> torch.Tensor:
 
 def _as_target(y: Any) -> torch.Tensor:
     if not isinstance(y, torch.Tensor):
+        check_unmasked("y", y)
         y = np.asarray(y)
         if y.dtype.kind not in "iubf":
             raise TypeError(
@@ -214,6 +205,8 @@ def _as_target(y: Any) -> torch.Tensor:
             )
         if y.dtype.kind in "iub":
             y = y.astype(np.int64, copy=False)  # what torch takes for an index
+    if not y.ndim:
+        raise ValueError("y must have an axis of samples. Got a scalar.")
     return as_tensor(y)
 
 
@@ -310,7 +303,7 @@ class Batches:
             if self.device.type != "cpu":  # only these go there
                 whole, self.rows = ArrayDataset(*whole.take(self.rows)), None
         self.dataset: ArrayDataset = whole.to(self.device)
-        self.batch_size = int(batch_size)  # torch cuts by Python's int only
+        self.batch_size = min(int(batch_size), sys.maxsize)  # torch cuts by such an int only
         self.shuffle = shuffle
         self.dtype = dtype
         self.seed = seed

@@ -19,6 +19,7 @@ from focalsk.nets._adam import quick_step
 from focalsk.nets._array_net import EVALUATION_VALUES, ArrayNet
 from focalsk.nets._batches import EPOCH, WEIGHTS, ArrayDataset, Batches, as_tensor, seeded
 from focalsk.nets._checkpoint import EpochKeeper
+from focalsk.nets._constraints import check_epochs, check_parameters, check_some
 from focalsk.nets._manual_step import manual_step, plain_forward
 from focalsk.nets._skorch import (
     LazyPrintLog,
@@ -179,6 +180,10 @@ class FocalNet(ArrayNet):
 
     # Building -----------------------------------------------------------------------------------
 
+    def check_training_readiness(self) -> None:
+        super().check_training_readiness()
+        check_parameters(self)
+
     def initialize_module(self) -> FocalNet:
         with seeded(self.random_state, WEIGHTS):
             super().initialize_module()
@@ -218,12 +223,14 @@ class FocalNet(ArrayNet):
         method = fit_params.pop("_routing_method", "fit")
         self.check_data(X, y)
         self.check_training_readiness()
+        check_epochs(self, epochs)
         train = X if sample_weight is None else self._weighted(X, y, sample_weight)
         if valid is None:
             split_params = routed_split_params(self, method, fit_params)
             train, valid = self.get_split_datasets(train, y, **split_params)
         else:
             train = self.get_dataset(train, y)
+        check_some(self, train)
         batches_train = self.get_iterator(train, training=True)
         batches_valid = None if valid is None else self.get_iterator(valid, training=False)
         datasets = {"dataset_train": train, "dataset_valid": valid}
@@ -294,9 +301,11 @@ class FocalNet(ArrayNet):
         """
         super().partial_fit(X, y, classes, **fit_params)
         last = self.history[-1].get("train_loss") if self.history else None
-        if isinstance(last, float) and not np.isfinite(last):
+        wrong = isinstance(last, float) and not np.isfinite(last)
+        if wrong or not all(weights.isfinite().all() for weights in self._parameters()):
+            became = f"loss became {last}" if wrong else "made weights that are not finite"
             warnings.warn(
-                f"The training loss became {last}. Lower lr, or look for numbers in X, "
+                f"The training {became}. Lower lr, or look for numbers in X, "
                 "sample_weight or the criterion's alpha that are too large or NaN.",
                 ConvergenceWarning,
                 stacklevel=2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
@@ -12,13 +13,18 @@ __all__ = ["chunk_streams", "free_memory", "net_bytes"]
 
 
 def chunk_streams(
-    streams: list[list[Task]], memory_budget: int, n_jobs: int
+    streams: list[list[Task]], memory_budget: int, n_jobs: int, n_stacks: int = 1
 ) -> list[list[list[Task]]]:
-    """Cut a stack into stacks that fit the memory and give every job something to do."""
+    """Cut a stack, one of `n_stacks`, into stacks that fit the memory and keep all jobs busy.
+
+    Half a stack takes more than half the time. It is cut into no more parts than all stacks need
+    to be shared out evenly: two stacks for two jobs are left whole.
+    """
+    n_parts = n_jobs // math.gcd(n_jobs, n_stacks)
     budget = memory_budget // n_jobs
     n_streams, n_nets = len(streams), len(streams[0])
     per_net = net_bytes(streams[0][0])
-    at_once = max(1, min(budget // per_net, -(-n_streams * n_nets // n_jobs)))
+    at_once = max(1, min(budget // per_net, -(-n_streams * n_nets // n_parts)))
     nets_at_once = max(1, at_once // n_streams)
     streams_at_once = min(n_streams, at_once)
     return [

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn import get_config
@@ -26,6 +26,10 @@ __all__ = [
     "prepare_split",
     "with_steps",
 ]
+
+
+# X, y, sample_weight, and the three of a validation set, for a classifier's `fit`.
+Given: TypeAlias = tuple[Any, Any, Any, tuple[Any, Any, Any]]
 
 
 def final_estimator(estimator: Any) -> Any:
@@ -59,8 +63,16 @@ class Recorder(BaseEstimator):
             recorder.set_fit_request(**classifier.get_metadata_routing().fit.requests)
         return recorder
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Recorder:
-        self.given_ = (X, y, sample_weight)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Recorder:
+        self.given_ = (X, y, sample_weight, (X_val, y_val, sample_weight_val))
         return self
 
     def transform(self, X: Any) -> Any:
@@ -120,14 +132,14 @@ class PreparedSplit:
     """One split under one setting of what comes before the classifier."""
 
     steps: Any  # the fitted pipeline with a Recorder at its end, or that alone
-    given: Callable[[], tuple[Any, Any, Any]]  # X, y, sample_weight for the classifier's fit
+    given: Callable[[], Given]  # what the classifier's fit gets
     scoring_sets: dict[str, ScoringSet]  # "test", and "train" if train scores are wanted
     rows: Callable[[FocalNetClassifier], Rows | None]  # the same X as part of a shared array
     folds: dict[Any, Fold] = field(default_factory=dict)
 
     def fold(self, classifier: FocalNetClassifier) -> Fold:
         """The training samples as a classifier reads them, shared where it reads them alike."""
-        key = (classifier.output, classifier.module is None)
+        key = (classifier.output, classifier.module is None, classifier.early_stopping)
         if key not in self.folds:
             reader = clone(classifier)
             fold = Fold.of(reader, *self.given(), rows=self.rows)
@@ -169,11 +181,12 @@ def prepare_split(
     steps = with_final(clone(estimator), Recorder.like(final_estimator(estimator)))
     train = indices["train"]
 
-    def given() -> tuple[Any, Any, Any]:
+    def given() -> Given:
         X_train, y_train = safe_split(estimator, X, y, train)
         params = check_method_params(X, params=fit_params, indices=train)
         recorder = final_estimator(steps.fit(X_train, y_train, **params))
-        samples, recorder.given_ = recorder.given_, None
+        samples: Given = recorder.given_
+        recorder.given_ = None
         return samples
 
     alone = not isinstance(steps, Pipeline)

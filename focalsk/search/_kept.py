@@ -109,13 +109,16 @@ def run_in_workers(
     left = dict(enumerate(calls))
     deaths = 0
     while left:
-        jobs = [delayed(_placed)(place, work, call) for place, call in left.items()]
         try:
             parallel, at_once = _parallel(n_jobs, pre_dispatch)
-            for place, result in parallel(jobs[:at_once]):
-                del left[place]
-                deaths = 0
-                yield place, result
+            with parallel:  # the same workers, until one dies
+                while left:
+                    some = list(left.items())[:at_once]
+                    jobs = (delayed(_placed)(place, work, call) for place, call in some)
+                    for place, result in parallel(jobs):
+                        del left[place]
+                        deaths = 0
+                        yield place, result
         except Exception as error:
             deaths += 1
             if not _is_death(error) or deaths == _N_DEATHS:

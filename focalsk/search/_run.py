@@ -16,9 +16,9 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from tqdm.auto import tqdm
 
 from focalsk._compat._sklearn import fit_and_score, named_scorers, num_samples
+from focalsk._compat._tqdm import tqdm
 from focalsk.estimators import (
     FocalNetClassifier,
     Stack,
@@ -248,7 +248,11 @@ def _run_stacks(
     budget, n_parts = settings.memory_budget or free_memory() // 4, n_jobs
     if done.kept is not None:
         budget, n_parts = done.kept.plan(budget, n_jobs)
-    chunks = [chunk for streams in stacks for chunk in chunk_streams(streams, budget, n_parts)]
+    chunks = [
+        chunk
+        for streams in stacks
+        for chunk in chunk_streams(streams, budget, n_parts, len(stacks))
+    ]
     for chunk in chunks:
         done.stacks.append(
             {"n_nets": sum(map(len, chunk)), "n_streams": len(chunk), "trained": "stacked"}

@@ -31,7 +31,8 @@ from focalsk._compat._sklearn import (
     named_scorers,
     warn_or_raise_about_fit_failures,
 )
-from focalsk.search._folds import focal_classifier_of
+from focalsk.estimators import FocalEnsembleClassifier, FocalNetClassifier, check_classes
+from focalsk.search._folds import final_estimator, focal_classifier_of
 from focalsk.search._run import Settings, evaluate
 from focalsk.search._wrapped import Evaluated, fit_around, is_wrapped
 
@@ -78,6 +79,7 @@ class _StackedSearch(BaseSearchCV):
             If all fits fail, or if all candidates score NaN and the best is to be fitted again;
             ``cv_results_`` then tells what happened.
         """
+        self._check_targets(X, y, params)
         alone = focal_classifier_of(self.estimator) is None and self.checkpoint is None
         if alone or has_callbacks(self):
             self.stacks_ = None
@@ -105,6 +107,13 @@ class _StackedSearch(BaseSearchCV):
             params = check_method_params(X, params=params)
             self._refit(X, y, self._get_routed_params_for_fit(params).estimator.fit)
         return self
+
+    def _check_targets(self, X: Any, y: Any, params: dict[str, Any]) -> None:
+        """Say once what is wrong with targets or weights of which all fits would fail."""
+        last = final_estimator(self.estimator)
+        if isinstance(last, (FocalNetClassifier, FocalEnsembleClassifier)):
+            indexable(X, y)
+            check_classes(last, y, params.get("sample_weight"))
 
     def _evaluate(self, X: Any, y: Any, params: dict[str, Any]) -> Evaluated:
         """Train and score all candidates on all splits."""

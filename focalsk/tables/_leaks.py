@@ -161,7 +161,10 @@ def _some_rows(y: NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _as_codes(values: pd.Series) -> NDArray[np.float64]:
     if kind_of(values) == "number":
-        return as_numbers(values)
+        numbers = as_numbers(values)
+        if np.nanmax(np.abs(numbers), initial=0) > np.finfo(np.float32).max:  # too large for a tree
+            return pd.Series(numbers).rank(method="dense").to_numpy()
+        return numbers
     codes, _ = pd.factorize(values.astype(object))
     return np.where(codes < 0, np.nan, codes).astype(float)
 

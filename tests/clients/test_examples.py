@@ -1,9 +1,12 @@
 """The examples that need another project's package, or data that `make data` brings."""
 
+import importlib.util
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -15,6 +18,7 @@ def load(name):
 def test_wandb_sweep(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where W&B puts its folder
     monkeypatch.setenv("WANDB_SILENT", "true")
+    importlib.import_module("wandb").teardown()  # it knows another folder from earlier runs
     names = load("wandb_sweep.py")
     names["SWEEP"]["parameters"]["gamma"]["values"] = [0.0, 2.0]
     results = names["main"]([])
@@ -43,13 +47,28 @@ def test_long_tail():
     assert plain[2] == balanced[2] < sampling[2]
 
 
-def test_torchvision_resnet():
+@pytest.fixture
+def torchvision():
+    """torchvision, if need be without its compiled operators: a ResNet needs none of them."""
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None:
+        pytest.skip("torchvision is not there")
     try:
-        import torchvision  # noqa: F401
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"torchvision is not there, or was built for another torch: {error}")
-    classifier, score = load("torchvision_resnet.py")["main"](epochs=2)
+        importlib.import_module("torchvision")
+        yield
+    except RuntimeError:  # they were built for another torch, with CUDA perhaps
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        operators = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            operators.define(f"{name}(Tensor dets, Tensor scores, float threshold) -> Tensor")
+        yield
+        operators._destroy()
+
+
+def test_torchvision_resnet(torchvision):
+    classifier, score = load("torchvision_resnet.py")["main"]()
     state = classifier.net_.module_
     assert not state.conv1.weight.requires_grad
     assert state.fc.weight.requires_grad
-    assert 0 <= score <= 1
+    assert score > 0.8

@@ -73,7 +73,7 @@ def test_a_stacked_search_is_logged_as_scikit_learns(name, data, autolog):
     assert set(metrics) == set(expected[0]) >= {"best_cv_score", "training_score"}
     for metric in metrics:
         assert metrics[metric] == pytest.approx(expected[0][metric], rel=1e-9)
-    assert set(params) - set(expected[1]) == {"memory_budget"}
+    assert set(params) - set(expected[1]) == {"checkpoint", "memory_budget"}
     assert len(scores) == 2
     assert_allclose(scores, expected[2], rtol=1e-9)
     assert names == expected[3]

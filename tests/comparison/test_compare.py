@@ -3,14 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris, make_classification
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold
+from sklearn.model_selection import (
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
 from sklearn.naive_bayes import GaussianNB
 
 from focalsk import FocalNetClassifier
 from focalsk.comparison import METRICS, Comparison, compare_resampling
+from focalsk.displays import corrected_interval
 
 NETWORK = FocalNetClassifier((4,), max_epochs=2)
 CHEAP = {"bayes": GaussianNB(), "logistic": LogisticRegression()}
@@ -56,7 +61,7 @@ def test_results_are_tidy(binary):
 
 
 def test_folds_of_a_repetition_divide_the_samples(binary):
-    comparison = compare(*binary, n_repeats=2)
+    comparison = compare(*binary, n_repeats=2, tune=False)
     for repeat in (0, 1):
         tests = [
             said.test
@@ -69,11 +74,38 @@ def test_folds_of_a_repetition_divide_the_samples(binary):
 def test_splitters_and_splits_are_taken(binary):
     X, y = binary
     cv = StratifiedKFold(3, shuffle=True, random_state=4)
-    one = compare(X, y, cv=cv).results_
-    other = compare(X, y, cv=list(cv.split(X, y))).results_
+    one = compare(X, y, cv=cv, tune=False).results_
+    other = compare(X, y, cv=list(cv.split(X, y)), tune=False).results_
     pd.testing.assert_series_equal(one["value"], other["value"])
     repeated = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
-    assert set(compare(X, y, cv=repeated).results_["repeat"]) == {0, 1}
+    assert set(compare(X, y, cv=repeated, tune=False).results_["repeat"]) == {0, 1}
+
+
+def test_masks_and_negative_positions_are_splits_too(binary):
+    X, y = binary
+    rows = np.arange(len(y))
+    plain = compare(X, y, cv=[(rows[50:], rows[:50])]).results_["value"]
+    for split in [(rows >= 50, rows < 50), (list(range(-150, 0)), range(50))]:
+        pd.testing.assert_series_equal(compare(X, y, cv=[split]).results_["value"], plain)
+
+
+def test_samples_that_are_trained_and_tested_on_are_told_of(binary):
+    X, y = binary
+    rows = np.arange(len(y))
+    with pytest.warns(UserWarning, match="200 samples are both in the training and in the test"):
+        comparison = compare(X, y, cv=[(rows, rows)])
+    assert "best" in repr(comparison)
+
+
+def test_intervals_are_of_the_training_samples_that_there_were(binary):
+    X, y = binary
+    cv = StratifiedShuffleSplit(3, test_size=50, train_size=100, random_state=0)
+    comparison = compare(X, y, cv=cv)
+    assert {said.n_train for said in comparison.predictions_} == {100}
+    row = comparison.summary().iloc[0]
+    values = comparison.results_.query("method == @row.name and metric == 'average_precision'")
+    low, high = corrected_interval(values["value"], 50 / 100)
+    assert_allclose([row["low"], row["high"]], [low, high])
 
 
 def test_first_repetition_is_that_of_a_run_without_more(binary):
@@ -86,7 +118,8 @@ def test_seed_decides_everything_and_leaves_no_trace(binary):
     state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global one is meant
     methods = ["focal-balanced", "smote", "focal"]
     one, other, third = (
-        compare(*binary, methods=methods, random_state=seed).results_["value"] for seed in (0, 0, 1)
+        compare(*binary, methods=methods, random_state=seed, cv=2).results_["value"]
+        for seed in (0, 0, 1)
     )
     pd.testing.assert_series_equal(one, other)
     assert not one.equals(third)
@@ -107,7 +140,7 @@ def test_frame_of_every_sort_of_column():
     X.loc[::5, "number"] = np.nan
     network = FocalNetClassifier(max_epochs=50)
     methods = ["cross-entropy", "smote", "boosting"]
-    comparison = compare(X, y, estimator=network, methods=methods)
+    comparison = compare(X, y, estimator=network, methods=methods, cv=2, tune=False)
     assert comparison.failures_.empty
     scores = comparison.summary("roc_auc")["mean"]
     assert (scores > 0.9).all()  # the text gives it away

@@ -180,6 +180,7 @@ def test_costs_are_drawn_around_the_ratio_of_the_classes(binary):
         assert ratios[-1] >= 10 * 0.8 / 0.2 - 1e-9
 
 
+@pytest.mark.slow
 def test_names_of_all_methods_lie_apart():
     # As crowded as real results: many methods between two clusters.
     rng = np.random.default_rng(0)

@@ -170,6 +170,7 @@ def test_table_is_that_of_the_report_module(comparison):
     assert comparison.table(["mcc"]).splitlines()[0].split() == ["method", "MCC", "↑", "fit", "s"]
 
 
+@pytest.mark.slow
 def test_default_table_of_all_methods_fits_a_terminal():
     comparison = make_comparison(dict.fromkeys(BUILT_IN, (2.0, 1.0)), n=100, folds=2)
     for metric in ["average_precision", "log_loss"]:

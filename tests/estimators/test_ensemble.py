@@ -271,6 +271,16 @@ def fitted():
     return make(max_epochs=40, lr=3e-3).fit(X3, NAMES)
 
 
+def test_a_decision_is_tuned_once(fitted):
+    tuned = fitted.set_params(decision="f1_macro").decision_
+    other = fitted.set_params(decision="mcc").decision_
+    assert fitted.set_params(decision="f1_macro").decision_ is tuned
+    assert other is not tuned
+    copied = pickle.loads(pickle.dumps(fitted))
+    assert_array_equal(copied.decision_.shift, tuned.shift)
+    fitted.set_params(decision="auto")
+
+
 def test_decisions_change_without_training(fitted):
     p = fitted.predict_proba(X3)
     prior = np.array([np.mean(name == NAMES) for name in fitted.classes_])

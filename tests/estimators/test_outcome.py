@@ -83,6 +83,14 @@ def test_learning_nothing_is_said(params, dtype, weight):
         make(**params).fit(X.astype(dtype), Y, weight)
 
 
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_far_from_zero_nothing_is_learned_and_it_is_said(scale):
+    clf = make(alpha=[scale, scale], early_stopping=scale > 1)
+    with pytest.warns(ConvergenceWarning, match=r"its loss is .*, and guessing would do better"):
+        clf.fit(X + 1e8, Y)
+    clf.fit(X * 1e3, Y)  # large, but about zero
+
+
 def test_learning_nothing_is_said_of_partial_fit():
     with pytest.warns(ConvergenceWarning, match="sample_weight"):
         make().partial_fit(X, Y, classes=[0, 1], sample_weight=np.full(120, 1e200))

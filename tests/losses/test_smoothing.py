@@ -34,7 +34,10 @@ def minimiser(expected_loss, k):
         point = torch.tensor(z)
         slope = torch.autograd.functional.jacobian(expected_loss, point)
         curvature = torch.autograd.functional.hessian(expected_loss, point)
-        z = z - torch.linalg.lstsq(curvature, slope, driver="gelsd").solution.numpy()
+        step = torch.linalg.lstsq(curvature, slope, driver="gelsd").solution.numpy()
+        z = z - step
+        if abs(step).max() < 1e-13:
+            break
     return torch.tensor(z)
 
 

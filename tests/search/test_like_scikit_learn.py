@@ -16,6 +16,7 @@ from focalsk import FocalGridSearchCV, FocalNetClassifier, FocalRandomizedSearch
 X, Y = make_classification(60, 4, n_redundant=0, weights=[0.7], flip_y=0.1, random_state=0)
 WEIGHT = np.random.default_rng(0).uniform(0.5, 2, 60)
 GRID = {"gamma": [0, 1], "alpha": [None, "balanced"]}
+TWO_JOBS = pytest.param({"n_jobs": 2}, marks=pytest.mark.xdist_group("processes"))
 PAIRS = [(FocalGridSearchCV, GridSearchCV), (FocalRandomizedSearchCV, RandomizedSearchCV)]
 
 
@@ -202,7 +203,7 @@ def test_a_callable_chooses_among_nan():
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("params", [{}, {"n_jobs": 2}, {"refit": False}])
+@pytest.mark.parametrize("params", [{}, TWO_JOBS, {"refit": False}])
 def test_what_is_put_around_scikit_learns_fit_is_around_ours(pair, params, monkeypatch):
     # MLflow's autologging logs so: its function stands in for GridSearchCV.fit and calls that.
     theirs = pair[1]

@@ -151,6 +151,15 @@ def test_chunks(budget, n_jobs, expected):
     assert sorted(keys) == [(k, s) for k in range(4) for s in range(3)]
 
 
+@pytest.mark.parametrize(
+    ("n_stacks", "n_jobs", "expected"),
+    [(1, 2, 2), (2, 2, 1), (3, 2, 2), (4, 2, 1), (2, 4, 2), (6, 4, 2), (3, 1, 1)],
+)
+def test_stacks_that_can_be_shared_out_are_left_whole(n_stacks, n_jobs, expected):
+    chunks = chunk_streams(make_streams(3, 4), 2**30, n_jobs, n_stacks)
+    assert len(chunks) == expected
+
+
 def test_memory_budget_cuts_stacks():
     per_net = net_bytes(make_streams(1, 1)[0][0])
     assert stacks_of(make_search()) == [(12, 3)]  # a quarter of the free memory is plenty

@@ -133,8 +133,11 @@ def compare(stream, y, weight, scorer):
         assert_allclose(together, one_by_one, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", SCORERS)
-@settings(max_examples=10)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(k, marks=[pytest.mark.slow] * k.endswith("_weighted")) for k in SCORERS],
+)
+@settings(max_examples=6)
 @given(problem=problems())
 def test_scores_are_scikit_learns(name, problem):
     compare(*problem, get_scorer(name))
@@ -162,7 +165,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", list(OTHERS))
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(problem=problems())
 def test_scorers_with_arguments(name, problem):
     compare(*problem, OTHERS[name])

@@ -189,7 +189,9 @@ def test_dask_changes_nothing(reference):
 # --- Progress and interruption -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize(
+    "n_jobs", [None, pytest.param(2, marks=pytest.mark.xdist_group("processes"))]
+)
 def test_verbose_shows_epochs(capsys, n_jobs):
     make_search(verbose=1, n_jobs=n_jobs, refit=False).fit(X, Y)
     shown = capsys.readouterr().err

@@ -28,6 +28,7 @@ def classifiers(X: NDArray[np.float64], y: NDArray[np.int64]) -> None:
         (20, 20), gamma=[0.0, 2.0], alpha="balanced", proba="weighted", optimizer="adamw"
     )
     assert_type(classifier.fit(X, y), FocalNetClassifier)
+    assert_type(classifier.fit(X, y, X_val=X, y_val=y, sample_weight_val=None), FocalNetClassifier)
     assert_type(classifier.partial_fit(X, y, classes=[0, 1]), FocalNetClassifier)
     assert_type(classifier.predict(X), NDArray[Any])
     assert_type(classifier.loss_curve_, list[float])
