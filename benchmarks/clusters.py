@@ -199,10 +199,6 @@ def search_with_a_death(
     backend: str, data: Any, epochs: int, kill: bool, keep: bool
 ) -> dict[str, Any]:
     """A search of which a worker is killed; how many nets were trained and scored again."""
-    if backend == "dask":  # else a search finds one worker, and does all itself
-        from dask.distributed import default_client
-
-        default_client().wait_for_workers(2)
     with tempfile.TemporaryDirectory() as folder:
         score = Score(Path(folder), kill)
         checkpoint = f"{folder}/kept" if keep else None
@@ -244,10 +240,11 @@ def make_runs(n_samples: int, epochs: int) -> dict[str, Callable[[int], Any]]:
 def measure_deaths(backends: list[str], n_samples: int, epochs: int) -> list[dict[str, Any]]:
     """A search with each backend: whole, with a worker killed, and the same with a checkpoint."""
     data = common.make_data(n_samples)
-    ways = [(False, False), (True, False), (True, True)]
-    cases = [
-        search_with_a_death(backend, data, epochs, *way) for backend in backends for way in ways
-    ]
+    cases = []
+    for backend in backends:
+        for way in [(False, False), (True, False), (True, True)]:
+            with CLUSTERS[backend]():  # a new one: Dask may be long in starting a worker again
+                cases.append(search_with_a_death(backend, data, epochs, *way))
     rows = [
         (
             f"{case['backend']}{', a worker killed' if case['killed'] else ''}"
@@ -293,8 +290,8 @@ def main() -> None:
                 calls = {f"{name}, two workers": in_workers(name, run) for name in args.backends}
                 result[title] = take_turns({ONE: partial(run, 1), **calls}, others, repeats)
                 print_turns(title, result[title])
-        if "deaths" in args.sections:
-            result["deaths"] = measure_deaths(args.backends, n_samples, epochs)
+    if "deaths" in args.sections:
+        result["deaths"] = measure_deaths(args.backends, n_samples, epochs)
     common.write_json("clusters", args.quick, result)
 
 
