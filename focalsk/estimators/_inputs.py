@@ -15,9 +15,14 @@ from focalsk.tables import Columns, TableCleaner, infer_columns, make_encoder, p
 
 __all__ = ["InputEncoder", "NumberEncoder", "is_table"]
 
+Distribution = tuple[NDArray[np.float64], NDArray[np.float64]]  # values, and the share of each
+
 _MAX_QUANTILES = 1000
 _REACH = 3.0  # what a far outlier comes close to
 _MANY_FEATURES = 128  # from which on numbers have one view, and no cosines
+# A value that at least this share of the weight has is usual, if so many samples have another.
+_USUAL, _MIN_OTHERS = 0.5, 40
+_MAX_BINS, _BIN_SIZE = 16, 20  # of the samples with another value
 
 
 def is_table(X: Any) -> bool:
@@ -75,13 +80,24 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
     column of two values, and one of very many columns, has the first only. Missing values are 0 in
     both, and 1 in an indicator.
 
-    Both are functions of the weighted distribution of a column, so that a sample of weight 2 counts
+    A column of which half or more is one value, as gains are nothing, is seen in the same way: that
+    value is 0 in both views, which are of the others alone, and 1 in an indicator. Up to 16 bins of
+    the others, of equal shares and for 20 different samples or more each, have an indicator each,
+    for what such values say is often not monotone.
+
+    All are functions of the weighted distribution of a column, so that a sample of weight 2 counts
     as two samples.
 
     Attributes
     ----------
     n_numbers_ : int
         Number of columns in the first view; these come first.
+    usual_ : ndarray of shape (n_numbers_,)
+        The value that half or more of a column is, NaN without one.
+    bin_columns_ : ndarray of shape (n_bins,)
+        Which of the `n_numbers_` columns each bin is of.
+    bin_edges_ : ndarray of shape (2, n_bins)
+        A bin holds the values above the first of its edges, up to the second.
 
     References
     ----------
@@ -106,6 +122,8 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
         varies = np.array([len(values) > 1 for values, _ in found], dtype=bool)
         self.columns_ = np.flatnonzero(varies)
         kept = [found[j] for j in self.columns_]
+        different = pd.DataFrame(X[weight > 0]).drop_duplicates().to_numpy()
+        kept = self._set_apart(kept, different[:, self.columns_])
         self.center_, self.scale_ = np.zeros((2, len(kept)))
         self.quantiles_: list[tuple[NDArray[Any], NDArray[Any]]] = []
         for j, (values, share) in enumerate(kept):
@@ -131,6 +149,8 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
         """
         X = np.asarray(X, dtype=np.float64)
         numbers = X[:, self.columns_]
+        usual = numbers == self.usual_
+        numbers[usual] = np.nan
         with np.errstate(over="ignore", invalid="ignore"):
             z = (numbers - self.center_) / self.scale_
             z = z / np.sqrt(1 + (z / _REACH) ** 2)
@@ -139,20 +159,57 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
         normal = [np.interp(numbers[:, j], *self.quantiles_[j]) for j in self.ranked_]
         views = [z, *([np.column_stack(normal)] if normal else [])]
         if len(self.missing_):
-            views.append(np.isnan(X[:, self.missing_]).astype(np.float64))
+            views.append(np.isnan(X[:, self.missing_]))
+        if (apart := ~np.isnan(self.usual_)).any():
+            views.append(usual[:, apart])
+        if len(self.bin_columns_):
+            low, high = self.bin_edges_
+            binned = numbers[:, self.bin_columns_]
+            views.append((low < binned) & (binned <= high))
         return np.nan_to_num(np.hstack(views), copy=False, nan=0.0)
 
+    def _set_apart(self, kept: list[Distribution], rows: NDArray[Any]) -> list[Distribution]:
+        """Take out what most samples of a column have, and put the others into bins.
 
-def _distribution(
-    column: NDArray[np.float64], weight: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        Different rows are counted, whose number neither weights nor repetitions change.
+        """
+        self.usual_ = np.full(len(kept), np.nan)
+        edges = [np.empty((2, 0)) for _ in kept]
+        rest = list(kept)
+        for j, (values, share) in enumerate(kept if len(kept) <= _MANY_FEATURES else []):
+            most = share.argmax()
+            known = rows[~np.isnan(rows[:, j]), j]
+            n_others = int((known != values[most]).sum())
+            if len(values) > 2 and share[most] >= _USUAL and n_others >= _MIN_OTHERS:
+                self.usual_[j] = values[most]
+                others = np.delete(share, most)
+                rest[j] = np.delete(values, most), others / others.sum()
+                edges[j] = _bin_edges(*rest[j], min(_MAX_BINS, n_others // _BIN_SIZE))
+        self.bin_columns_ = np.repeat(np.arange(len(kept)), [each.shape[1] for each in edges])
+        self.bin_edges_ = np.hstack([*edges, np.empty((2, 0))])
+        return rest
+
+
+def _distribution(column: NDArray[np.float64], weight: NDArray[np.float64]) -> Distribution:
     """Distinct values, and the share of the weight that each has."""
-    known = ~np.isnan(column)
+    known = ~np.isnan(column) & (weight > 0)
     values, place = np.unique(column[known], return_inverse=True)
     if not len(values):
         return values, values
     own = np.bincount(place, weight[known])
     return values, own / own.sum()
+
+
+def _bin_edges(
+    values: NDArray[np.float64], share: NDArray[np.float64], n_bins: int
+) -> NDArray[np.float64]:
+    """What bins of about equal shares are above and up to, (2, n_bins); none if one is all."""
+    reached = np.cumsum(share) + 1e-12  # whatever rounding did
+    inner = np.unique(values[np.searchsorted(reached, np.arange(1, n_bins) / n_bins)])
+    inner = inner[inner < values[-1]]
+    if not len(inner):
+        return np.empty((2, 0))
+    return np.array([[-np.inf, *inner], [*inner, np.inf]])
 
 
 def _center_and_scale(

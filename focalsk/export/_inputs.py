@@ -52,6 +52,10 @@ def encoded(X: Value, encoder: Any) -> Value:
     kept = np.asarray(encoder.columns_)
     numbers = X if len(kept) == encoder.n_features_in_ else X.take(kept, 1)
     unknown = numbers.op("IsNaN", dtype=bool)
+    apart = np.flatnonzero(~np.isnan(encoder.usual_))
+    if len(apart):
+        usual = numbers.op("Equal", encoder.usual_, dtype=bool)
+        unknown = unknown.op("Or", usual, dtype=bool)
     z = (numbers - encoder.center_) / encoder.scale_
     z = z.at_least(-_HUGE).at_most(_HUGE)
     z = z / ((z * z) * (1 / _REACH**2) + 1.0).op("Sqrt")
@@ -66,7 +70,18 @@ def encoded(X: Value, encoder: Any) -> Value:
     if len(encoder.missing_):
         missing = X.take(encoder.missing_, 1).op("IsNaN", dtype=bool)
         views.append(missing.astype(np.float64))
+    if len(apart):
+        views.append(usual.take(apart, 1).astype(np.float64))
+    if len(encoder.bin_columns_):
+        views.append(_in_bins(numbers, unknown, encoder).astype(np.float64))
     return views[0] if len(views) == 1 else views[0].op("Concat", *views[1:], axis=1)
+
+
+def _in_bins(numbers: Value, unknown: Value, encoder: Any) -> Value:
+    """Whether the values that are known are in each of the bins."""
+    binned, (low, high) = numbers.take(encoder.bin_columns_, 1), encoder.bin_edges_
+    above = (binned > high).op("Or", unknown.take(encoder.bin_columns_, 1), dtype=bool)
+    return (binned > low).op("And", above.op("Not", dtype=bool), dtype=bool)
 
 
 def _interpolated(x: Value, knots: list[Any]) -> Value:

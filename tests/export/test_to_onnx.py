@@ -176,8 +176,9 @@ DECISIONS = {
 
 
 def with_everything(X):
-    """Numbers of all sorts: few values, outliers, constant, two values, missing."""
+    """Numbers of all sorts: mostly nothing, few values, outliers, constant, two values, missing."""
     X = X.copy()
+    X[:, 0] = np.maximum(X[:, 0] - np.quantile(X[:, 0], 0.6), 0)
     X[:, 1] = np.round(X[:, 1])
     X[:, 2] = np.exp(4 * X[:, 2])
     X[:, 3] = 1.0
