@@ -21,9 +21,9 @@ from focalsk.estimators._building import OPTIMIZERS, class_weights, make_net, ma
 from focalsk.estimators._class_weight import SCHEMES
 from focalsk.estimators._classifier import FocalNetClassifier
 from focalsk.estimators._decisions import METRICS, Decision, decide
-from focalsk.estimators._folds import assign_folds, hash_rows
+from focalsk.estimators._folds import assign_folds, by_group, hash_rows
 from focalsk.estimators._grouping import why_no_stack
-from focalsk.estimators._inputs import InputEncoder, is_table
+from focalsk.estimators._inputs import InputEncoder, is_table, what_is_read
 from focalsk.estimators._members import (
     Member,
     Trained,
@@ -314,7 +314,13 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
     # Training -----------------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the members.
 
         Parameters
@@ -325,6 +331,8 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
             Classes of any type, or 0/1 label indicators, dense or sparse.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, scaled to mean 1. A sample of weight 0 is left out.
+        groups : array-like of shape (n_samples,), default=None
+            Labels, of patients for instance: a member holds out whole groups.
 
         Returns
         -------
@@ -338,10 +346,12 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         X, n_samples = take_rows(X, chosen), X.shape[0]
         fold, encoder = self._encode(X, coding, rows.codes, rows.weight)
         self._check_decision(fold)
-        table = None if encoder is None else encoder.table_
-        read = X if table is None else table.read(X)  # the same folds in whatever form it comes
-        read = read.to_numpy() if table is None and hasattr(read, "iloc") else read
-        members = self._make_members(fold, encoder, hash_rows(read, rows.codes))
+        strata = coding.strata(rows.codes)
+        if groups is None:
+            keys = hash_rows(what_is_read(X, encoder), rows.codes)
+        else:
+            keys, strata = by_group(groups, chosen, strata, n_samples)
+        members = self._make_members(fold, encoder, keys, strata)
         if self.module is not None:  # refused in the words of a net that trains alone
             first = members[0]
             make_net(first.estimator, fold.samples.X, coding.n_outputs, first.criterion)
@@ -391,14 +401,17 @@ class FocalEnsembleClassifier(ClassifierMixin, BaseEstimator):
         return Fold(FocalNetClassifier(), coding, samples, coding.count(codes, weight)), encoder
 
     def _make_members(
-        self, fold: Fold, encoder: InputEncoder | None, keys: NDArray[np.uint64]
+        self,
+        fold: Fold,
+        encoder: InputEncoder | None,
+        keys: NDArray[np.uint64],
+        strata: NDArray[np.int64],
     ) -> list[Member]:
         codes = fold.samples.codes
         n_distinct = len(np.unique(keys))
         n_folds = min(self.n_folds, n_distinct)
         if self.n_estimators > 1:
             n_folds = min(n_folds, self.n_estimators)
-        strata = fold.coding.strata(codes)
         seed = make_seed(self)
         masks = []
         for m in range(self.n_estimators):

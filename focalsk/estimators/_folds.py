@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from sklearn.utils import column_or_1d
 
-__all__ = ["assign_folds", "hash_rows"]
+__all__ = ["assign_folds", "by_group", "hash_rows"]
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -63,6 +64,37 @@ def hash_rows(X: Any, codes: NDArray[Any]) -> NDArray[np.uint64]:
     else:
         keys = _hash_columns(np.asarray(X).reshape(n_samples, -1))
     return _scramble(keys ^ _hash_columns(np.asarray(codes).reshape(n_samples, -1)))
+
+
+def by_group(
+    groups: ArrayLike, chosen: NDArray[np.int64], strata: NDArray[np.int64], n_samples: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Keys and strata of the chosen ones of n_samples, equal within each group.
+
+    The stratum of a group is the rarest in it.
+
+    Raises
+    ------
+    ValueError
+        If there is not one group for each sample, one is missing, or all are one.
+    """
+    labels = pd.Series(column_or_1d(groups))
+    if len(labels) != n_samples:
+        raise ValueError(
+            f"groups must have one entry for each of the {n_samples} samples. Got {len(labels)}."
+        )
+    labels = labels.iloc[chosen]
+    if labels.isna().any():
+        raise ValueError(f"groups must not be missing. Got {int(labels.isna().sum())} that are.")
+    if labels.nunique() < 2:
+        only = labels.iloc[0]
+        raise ValueError(f"groups must have two different entries or more. Got {only!r} only.")
+    keys = _scramble(pd.util.hash_pandas_object(labels, index=False).to_numpy())
+    rarity = np.bincount(strata)[strata]
+    group = np.unique(keys, return_inverse=True)[1]
+    order = np.lexsort((strata, rarity, group))
+    first = np.flatnonzero(np.diff(group[order], prepend=-1))
+    return keys, strata[order][first][group]
 
 
 def _hash_columns(values: NDArray[Any]) -> NDArray[np.uint64]:

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from focalsk.tables import Columns, TableCleaner, infer_columns, make_encoder, plain_frame
 
-__all__ = ["InputEncoder", "NumberEncoder", "is_table"]
+__all__ = ["InputEncoder", "NumberEncoder", "is_table", "what_is_read"]
 
 Distribution = tuple[NDArray[np.float64], NDArray[np.float64]]  # values, and the share of each
 
@@ -70,6 +70,13 @@ class InputEncoder(TransformerMixin, BaseEstimator):
             numbers = self.numbers_.transform(self.table_.numbers(X))
             seen = np.hstack([numbers, self.table_.others(X)])
         return seen if seen.shape[1] else np.zeros((len(seen), 1))  # no column tells anything
+
+
+def what_is_read(X: Any, encoder: InputEncoder | None) -> Any:
+    """What a table says, or the numbers of X: the same in whatever form they come."""
+    if encoder is not None and encoder.table_ is not None:
+        return encoder.table_.read(X)
+    return X.to_numpy() if hasattr(X, "iloc") else X
 
 
 class NumberEncoder(TransformerMixin, BaseEstimator):

@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -15,6 +16,7 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
+    GroupKFold,
     TunedThresholdClassifierCV,
     cross_val_score,
 )
@@ -23,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.utils.data import Subset
 
-from focalsk import FocalEnsembleClassifier, FocalNet
+from focalsk import FocalEnsembleClassifier, FocalGridSearchCV, FocalNet
 from focalsk.estimators._members import train_members
 from focalsk.nets import ArrayDataset, BestEpoch
 
@@ -171,6 +173,72 @@ def test_weights_are_repetitions():
     for decision in ("f1_macro", "balanced"):
         a, b = (clf.set_params(decision=decision) for clf in (weighted, repeated))
         assert_allclose(a.decision_.shift, b.decision_.shift)
+
+
+# --- Groups ---------------------------------------------------------------------------------------
+
+PATIENT = np.random.default_rng(0).permutation(np.arange(len(X)) // 6)  # six visits each
+
+
+@pytest.mark.parametrize("given", [PATIENT, PATIENT.astype(str), pd.Series(PATIENT, dtype="Int64")])
+def test_groups_are_held_out_whole(given):
+    clf = make(n_estimators=1, n_folds=4).fit(X, Y, groups=given)
+    held_out = pd.Series(np.isfinite(clf.oob_decision_function_).all(axis=1))
+    assert held_out.groupby(PATIENT).nunique().eq(1).all()
+    assert 40 <= held_out.sum() <= 80
+    assert 0 < Y[held_out].mean() < 0.4
+
+
+def test_samples_alike_in_one_group_tell_nothing_of_each_other():
+    rng = np.random.default_rng(0)
+    patient = np.repeat(np.arange(60), 6)
+    noise, target = rng.normal(size=(60, 4))[patient], rng.integers(0, 2, 60)[patient]
+    noise = noise + 1e-3 * rng.normal(size=noise.shape)  # no copies, which are held out together
+    params = {"max_epochs": 60, "lr": 0.01, "label_smoothing": 0.0, "decision": "posterior"}
+    share = {}
+    for name, groups in {"apart": None, "together": patient}.items():
+        clf = make(**params).fit(noise, target, groups=groups)
+        share[name] = (clf.oob_decision_function_.argmax(axis=1) == target).mean()
+    assert share["apart"] > 0.8
+    assert share["together"] < 0.65
+
+
+def test_order_and_names_of_groups_do_not_matter_where_folds_are_concerned():
+    order = np.random.default_rng(1).permutation(len(X))
+    first = make(batch_size=1000).fit(X, Y, groups=PATIENT)
+    second = make(batch_size=1000).fit(X[order], Y[order], groups=PATIENT[order])
+    assert_allclose(first.predict_proba(X), second.predict_proba(X), rtol=1e-7)
+    weight = np.ones(len(X))
+    weight[:60] = 0
+    third = make(batch_size=1000).fit(X, Y, sample_weight=weight, groups=PATIENT)
+    fourth = make(batch_size=1000).fit(X[60:], Y[60:], groups=PATIENT[60:])
+    assert_allclose(third.predict_proba(X), fourth.predict_proba(X), rtol=1e-7)
+
+
+def test_groups_of_labels_of_a_table_and_of_a_search():
+    frame = pd.DataFrame(X).add_prefix("x").assign(job=np.where(X[:, 0] > 0, "cook", "nurse"))
+    assert make(max_epochs=2).fit(frame, Y, groups=PATIENT).n_iter_.max() == 2
+    assert make(max_epochs=2).fit(*LABELS, groups=PATIENT).n_iter_.max() == 2
+    with sklearn.config_context(enable_metadata_routing=True):
+        clf = make(max_epochs=2).set_fit_request(groups=True)
+        search = FocalGridSearchCV(clf, {"gamma": [0, 1]}, cv=GroupKFold(3))
+        search.fit(X, Y, groups=PATIENT)
+        scores = cross_val_score(clf, X, Y, cv=GroupKFold(3), params={"groups": PATIENT})
+    assert np.isfinite([*scores, search.best_score_]).all()
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (PATIENT[1:], "one entry for each of the 240 samples. Got 239"),
+        (np.where(PATIENT > 3, PATIENT, np.nan), "must not be missing. Got 24 that are"),
+        (np.zeros(len(X)), "two different entries or more"),
+        (np.zeros((len(X), 2)), "1d"),
+    ],
+)
+def test_groups_that_cannot_be(groups, message):
+    with pytest.raises(ValueError, match=message):
+        make().fit(X, Y, groups=groups)
 
 
 # --- Odd data ------------------------------------------------------------------------------------
