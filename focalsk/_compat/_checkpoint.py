@@ -19,11 +19,16 @@ from numpy.typing import NDArray
 from focalsk._compat._files import write_whole
 from focalsk._compat._joblib import content_hash
 
-__all__ = ["checkpoint_key", "read_checkpoint", "write_checkpoint"]
+__all__ = ["checkpoint_key", "library_versions", "read_checkpoint", "write_checkpoint"]
 
 _MAGIC = b"focalsk checkpoint 1\n"
 _DIGEST = hashlib.sha256().digest_size
 _PACKAGES = ("focalsk", "numpy", "scikit-learn", "skorch", "torch")
+
+
+def library_versions(*others: str) -> list[str]:
+    """Versions of the libraries that any result depends on, and of others."""
+    return [version(package) for package in (*_PACKAGES, *others)]
 
 
 def checkpoint_key(*parts: Any) -> str:
@@ -34,9 +39,8 @@ def checkpoint_key(*parts: Any) -> str:
     ValueError
         If something cannot be told from another that differs: a lambda, say.
     """
-    versions = [version(package) for package in _PACKAGES]
     try:
-        return content_hash((versions, parts))
+        return content_hash((library_versions(), parts))
     except Exception as error:
         raise ValueError(
             "With 'checkpoint', all parameters and data must be such that they can be recognised "

@@ -98,7 +98,8 @@ def compare_resampling(
         Seed of folds, and of methods that have none of their own. None draws one.
     checkpoint : path-like, default=None
         Folder where each fold of a method is kept as soon as it is there; a run that was killed
-        goes on from it and gives what it would have given. Needs an int `random_state`.
+        goes on from it and gives what it would have given. Needs an int `random_state`. Folds of
+        other versions of the libraries are not taken.
     progress : bool, default=False
         Whether to show a bar that counts the fits.
 

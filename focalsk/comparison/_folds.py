@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 
-from focalsk._compat._checkpoint import read_checkpoint, write_checkpoint
+from focalsk._compat._checkpoint import library_versions, read_checkpoint, write_checkpoint
 from focalsk._compat._sklearn import safe_indexing
 from focalsk._compat._tqdm import tqdm
 from focalsk.comparison._decisions import (
@@ -163,7 +163,10 @@ def run(
     OSError
         If `checkpoint` cannot be read or written, with the name of the file.
     """
-    store = None if checkpoint is None else _Store(checkpoint, joblib.hash((X, y, seed, tune)))
+    store = None
+    if checkpoint is not None:
+        versions = library_versions("imbalanced-learn", "pandas")
+        store = _Store(checkpoint, joblib.hash((versions, X, y, seed, tune)))
     tasks = [
         (name, clone(estimator), split)
         for split in splits

@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -232,11 +233,16 @@ def test_failures_are_tried_again(binary, tmp_path):
     assert all(isinstance(said, FoldPrediction) for said in again)
 
 
-@pytest.mark.parametrize("change", ["data", "parameters", "seed", "name"])
-def test_another_run_does_not_take_what_is_saved(binary, tmp_path, change):
+@pytest.mark.parametrize("change", ["data", "parameters", "seed", "name", "imbalanced-learn"])
+def test_another_run_does_not_take_what_is_saved(binary, tmp_path, change, monkeypatch):
     X, y = binary
     run_all({"counter": Counter()}, X, y, checkpoint=tmp_path)
     Counter.fits = 0
+    if change == "imbalanced-learn":
+        newer = {change: "99"}
+        monkeypatch.setattr(
+            "focalsk._compat._checkpoint.version", lambda name: newer.get(name) or version(name)
+        )
     X = X + 1 if change == "data" else X
     name = "other" if change == "name" else "counter"
     estimators = {name: Counter(-1 if change == "parameters" else None)}
