@@ -20,8 +20,9 @@ Distribution = tuple[NDArray[np.float64], NDArray[np.float64]]  # values, and th
 _MAX_QUANTILES = 1000
 _REACH = 3.0  # what a far outlier comes close to
 _MANY_FEATURES = 128  # from which on numbers have one view, and no cosines
-# A value that at least this share of the weight has is usual, if so many samples have another.
-_USUAL, _MIN_OTHERS = 0.5, 40
+# A value that at least this share of the weight has is usual, if so many samples have another; but
+# not where columns are many: pixels of which most are 0 are better seen whole.
+_USUAL, _MIN_OTHERS, _FEW_FEATURES = 0.5, 40, 32
 _MAX_BINS, _BIN_SIZE = 16, 20  # of the samples with another value
 
 
@@ -87,10 +88,10 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
     column of two values, and one of very many columns, has the first only. Missing values are 0 in
     both, and 1 in an indicator.
 
-    A column of which half or more is one value, as gains are nothing, is seen in the same way: that
-    value is 0 in both views, which are of the others alone, and 1 in an indicator. Up to 16 bins of
-    the others, of equal shares and for 20 different samples or more each, have an indicator each,
-    for what such values say is often not monotone.
+    Of 32 columns or fewer, one of which half or more is one value, as gains are mostly nothing, is
+    seen in the same way: that value is 0 in both views, which are of the others alone, and 1 in an
+    indicator. Up to 16 bins of the others, of equal shares and for 20 different samples or more
+    each, have an indicator each, for what such values say is often not monotone.
 
     All are functions of the weighted distribution of a column, so that a sample of weight 2 counts
     as two samples.
@@ -183,7 +184,7 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
         self.usual_ = np.full(len(kept), np.nan)
         edges = [np.empty((2, 0)) for _ in kept]
         rest = list(kept)
-        for j, (values, share) in enumerate(kept if len(kept) <= _MANY_FEATURES else []):
+        for j, (values, share) in enumerate(kept if len(kept) <= _FEW_FEATURES else []):
             most = share.argmax()
             known = rows[~np.isnan(rows[:, j]), j]
             n_others = int((known != values[most]).sum())

@@ -41,6 +41,13 @@ def test_missing_values_are_neither_usual_nor_in_a_bin():
     assert not np.array([*views, bin_1, bin_2, bin_3, bin_4, bin_5])[:, 200].any()
 
 
+def test_many_columns_stay_whole():
+    x = np.concatenate([np.zeros(100), np.random.default_rng(0).lognormal(size=100)])
+    X = np.column_stack([x * scale for scale in range(1, 34)])
+    assert NumberEncoder().fit(X[:, :32]).transform(X[:, :32]).shape[1] == 32 * (2 + 1 + 5)
+    assert NumberEncoder().fit(X).transform(X).shape[1] == 33 * 2
+
+
 def test_few_others_stay_beside_the_usual_value():
     rare = np.random.default_rng(0).lognormal(8, 1, 39)
     z = first_view(np.concatenate([np.zeros(461), rare]))
