@@ -39,6 +39,7 @@ from focalsk import (
 )
 from focalsk.cli import main
 from focalsk.comparison import LogitAdjustedClassifier, compare_resampling
+from focalsk.displays import expected_calibration_error, reliability_curve
 from focalsk.tables import Columns, infer_columns, make_encoder, read_table
 
 NAN, INF = np.nan, np.inf
@@ -185,6 +186,12 @@ LOSSES = [
     ("ignored 1.5", lambda: focal_loss(Z, T, ignore_index=1.5), TypeError, "ignore_index must be"),
     ("reduction", lambda: focal_loss(Z, T, reduction=["mean"]), ValueError, "reduction must be"),
     (
+        "reduction an array",
+        lambda: focal_loss(Z, T, reduction=np.array(["mean", "sum"])),
+        ValueError,
+        "reduction must be 'none', 'sum' or 'mean', got array(",
+    ),
+    (
         "smoothing",
         lambda: focal_loss(Z, T, label_smoothing=NAN),
         ValueError,
@@ -220,6 +227,18 @@ ALPHAS = [
     ("y mixed", lambda: compute_alpha("sqrt", [0, "a"]), ValueError, "y must hold labels of one"),
     ("y None", lambda: compute_alpha("sqrt", [0, None]), ValueError, "with none missing"),
     ("classes NaN", lambda: compute_alpha("sqrt", Y, classes=[0, 1, NAN]), ValueError, "missing"),
+    ("dates", lambda: compute_alpha(np.array([1, 2], "M8[D]"), Y), ValueError, "alpha must hold n"),
+    ("spans", lambda: compute_alpha(np.array([1, 2], "m8[s]"), Y), ValueError, "alpha must hold n"),
+    ("complex", lambda: compute_alpha([1, 2j], Y), ValueError, "alpha must hold numbers. Got"),
+    ("bool", lambda: compute_alpha([True, False], Y), ValueError, "alpha must hold numbers. Got"),
+    ("one class", lambda: compute_alpha("sqrt", Y, classes=1), ValueError, "a list of lab"),
+    (
+        "classes 2-d",
+        lambda: compute_alpha("sqrt", Y, classes=[[0, 1]]),
+        ValueError,
+        "a list of lab",
+    ),
+    ("y ragged", lambda: compute_alpha("sqrt", [[0], [0, 1]]), ValueError, "Labels must be in"),
     ("beta text", lambda: compute_alpha("effective", Y, beta="a"), ValueError, "beta must be in"),
     (
         "weights overflow",
@@ -665,6 +684,39 @@ COMPARISONS = [
     ),
 ]
 
+CALIBRATION = [
+    (
+        "NaN",
+        lambda: expected_calibration_error(Y, np.full(40, NAN)),
+        ValueError,
+        "proba must be in [0, 1]. Got values from nan to nan",
+    ),
+    (
+        "above 1",
+        lambda: expected_calibration_error(Y, np.full((40, 2), 1.5)),
+        ValueError,
+        "proba must be in [0, 1]. Got values from 1.5 to 1.5",
+    ),
+    (
+        "y 2-d",
+        lambda: expected_calibration_error(LABELS, np.full((40, 2), 0.5)),
+        ValueError,
+        "y_true must have one dimension. Got the shape (40, 2) instead",
+    ),
+    (
+        "curve: NaN",
+        lambda: reliability_curve(Y, np.full(40, NAN), strategy="positives"),
+        ValueError,
+        "proba must be in [0, 1]",
+    ),
+    (
+        "curve: shorter",
+        lambda: reliability_curve(Y, np.full(9, 0.5)),
+        ValueError,
+        "the same length. Got the shapes (40,) and (9,) instead",
+    ),
+]
+
 TABLES = [
     ("array", lambda: infer_columns(X), TypeError, "X must be a DataFrame of pandas or polars"),
     ("lazy", lambda: infer_columns(pl.DataFrame(X).lazy()), TypeError, "call collect()"),
@@ -702,6 +754,7 @@ TABLES = [
     + refused("grid", of_searches(grid) + SEARCHES)
     + refused("random", of_searches(random))
     + refused("comparison", COMPARISONS)
+    + refused("calibration", CALIBRATION)
     + refused("tables", TABLES),
 )
 def test_refused(row):

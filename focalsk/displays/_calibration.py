@@ -48,7 +48,9 @@ def expected_calibration_error(
     >>> round(expected_calibration_error([0, 0, 0, 1], [0.3, 0.3, 0.3, 0.3]), 6)
     0.05
     """
-    y_true, proba = np.asarray(y_true), np.asarray(proba, dtype=np.float64)
+    y_true, proba = np.asarray(y_true), _probabilities(proba)
+    if y_true.ndim != 1:
+        raise ValueError(f"y_true must have one dimension. Got the shape {y_true.shape} instead.")
     classes = np.unique(y_true) if classes is None else np.asarray(classes)
     if proba.ndim == 1:
         proba = np.column_stack([1 - proba, proba])
@@ -65,6 +67,16 @@ def expected_calibration_error(
     bins = np.digitize(confidence, edges[1:-1], right=True)
     gaps = np.bincount(bins, weights=(classes[top] == y_true) - confidence)
     return float(np.abs(gaps).sum() / len(proba))
+
+
+def _probabilities(proba: ArrayLike) -> NDArray[np.float64]:
+    """Probabilities as float64, up to what rounding does to 0 and 1."""
+    values = np.asarray(proba, dtype=np.float64)
+    if values.size and not (values.min() >= -1e-6 and values.max() <= 1 + 1e-6):  # NaN fails too
+        raise ValueError(
+            f"proba must be in [0, 1]. Got values from {values.min():g} to {values.max():g}."
+        )
+    return values
 
 
 def reliability_curve(
@@ -103,7 +115,12 @@ def reliability_curve(
     """
     if strategy not in ("quantile", "positives"):
         raise ValueError(f"strategy must be 'quantile' or 'positives'. Got {strategy!r} instead.")
-    y_true, proba = np.asarray(y_true, dtype=bool), np.asarray(proba, dtype=np.float64)
+    y_true, proba = np.asarray(y_true, dtype=bool), _probabilities(proba)
+    if y_true.ndim != 1 or proba.shape != y_true.shape:
+        raise ValueError(
+            "y_true and proba must have one dimension and the same length. Got the shapes "
+            f"{y_true.shape} and {proba.shape} instead."
+        )
     if strategy == "quantile":
         observed, predicted = calibration_curve(y_true, proba, n_bins=n_bins, strategy=strategy)
         return predicted, observed

@@ -214,7 +214,10 @@ def _from_array(alpha: ArrayLike, counts: Floats) -> Floats:
 def _as_weights(value: ArrayLike, name: str) -> Floats:
     """Return a float64 copy of finite, non-negative numbers."""
     try:
-        weight = np.array(value, dtype=np.float64)
+        given = np.array(value)
+        if given.dtype.kind in "cmMb":
+            raise TypeError(f"{given.dtype} is no number of anything")
+        weight = given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold numbers. Got {reprlib.repr(value)}.") from error
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
@@ -242,7 +245,7 @@ def _count(
     with np.errstate(over="ignore"):
         if not np.isfinite(weight.sum()):
             raise ValueError("sample_weight must have a finite sum. Got larger values.")
-    names = None if classes is None else np.asarray(classes).tolist()
+    names = None if classes is None else _names(classes)
     if names is not None and any(name is None or name != name for name in names):
         raise ValueError(f"classes must not be missing. Got {names}.")
     if names is not None and len(set(names)) != len(names):
@@ -250,9 +253,19 @@ def _count(
     return _count_labels(y, names, weight) if y.ndim == 2 else _count_classes(y, names, weight)
 
 
+def _names(classes: ArrayLike) -> list[Any]:
+    names = _as_labels(classes)
+    if names.ndim != 1:
+        raise ValueError(f"classes must be a list of labels. Got {reprlib.repr(classes)}.")
+    return names.tolist()
+
+
 def _as_labels(y: Any) -> NDArray[Any]:
     """As an array, in which a list of numbers and strings does not become one of strings."""
-    array = np.asarray(y)
+    try:
+        array = np.asarray(y)
+    except ValueError as error:  # ragged
+        raise ValueError(f"Labels must be in an array or list. Got {reprlib.repr(y)}.") from error
     if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
         mixed = not all(isinstance(label, str) for label in np.asarray(y, dtype=object).flat)
         array = np.asarray(y, dtype=object) if mixed else array
