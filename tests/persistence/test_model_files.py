@@ -56,7 +56,7 @@ class Doubler(FunctionTransformer):
 
 def table():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(X[:, :3], columns=list("abc"))
+    frame = pd.DataFrame(X[:, :3].copy(), columns=list("abc"))
     frame["kind"] = rng.choice(["u", "v", "w"], len(X))
     frame["since"] = pd.date_range("2020-01-01", periods=len(X))
     frame["said"] = [" ".join(rng.choice(["alpha", "beta", "gamma", "delta"], 5)) for _ in X]
@@ -495,7 +495,7 @@ def test_sparse_matrix_that_points_elsewhere_is_refused(tmp_path):
     assert load_model(path).extra_.shape == (3, 3)
     model.extra_.indices[0] = 10**6
     save_model(model, path)
-    with pytest.raises(ValueError, match=r"model\.skops cannot be loaded: .*indices"):
+    with pytest.raises(ValueError, match=r"model\.skops cannot be loaded: .*ind(ices|ex)"):
         load_model(path)
 
 
