@@ -40,7 +40,15 @@ from focalsk import (
 from focalsk.cli import main
 from focalsk.comparison import LogitAdjustedClassifier, compare_resampling
 from focalsk.displays import expected_calibration_error, reliability_curve
-from focalsk.tables import Columns, infer_columns, make_encoder, read_table
+from focalsk.tables import (
+    ColumnPicker,
+    Columns,
+    TableCleaner,
+    infer_columns,
+    make_cleaner,
+    make_encoder,
+    read_table,
+)
 
 NAN, INF = np.nan, np.inf
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -50,6 +58,8 @@ LABELS = np.stack([Y, X[:, 1] > 0], 1).astype(int)
 WORDS = np.array(["no", "yes"])[Y]
 FRAME = pd.DataFrame(X, columns=list("abc"))
 MIXED = FRAME.assign(d=["x", "y"] * 20)
+DAYS = pd.date_range("2020", periods=40)
+LARGE = pd.Series([10**400, 1] * 20, dtype=object)
 Z, T = torch.zeros(3, 2), torch.tensor([0, 1, 0])
 
 
@@ -102,6 +112,11 @@ def corrected(**params: Any) -> PriorCorrectedClassifier:
 def compare(X: Any = X, y: Any = Y, **params: Any) -> Any:
     few = {"estimator": net(), "methods": ["cross-entropy"], "cv": 2, "tune": False}
     return compare_resampling(X, y, **few | {"random_state": 0} | params)
+
+
+def clean(X: Any, first: Any = FRAME) -> Any:
+    """Numbers of a column of another frame than that of fit."""
+    return TableCleaner(numbers=["a"]).fit(first).transform(X)
 
 
 class Splits:
@@ -737,6 +752,133 @@ TABLES = [
         lambda: make_encoder(Columns(numeric=["a"])).fit(FRAME.assign(a=INF)),
         ValueError,
         "Column 'a' holds infinite values",
+    ),
+    ("y one", lambda: infer_columns(FRAME, 5), ValueError, "y must have one dimension. Got the"),
+    ("y 2-d", lambda: infer_columns(FRAME, LABELS), ValueError, "Got the shape (40, 2) instead"),
+    ("y None", lambda: infer_columns(FRAME, but(WORDS, None)), ValueError, "with none missing"),
+    ("y NaN", lambda: infer_columns(FRAME, but(Y, NAN)), ValueError, "y must hold classes, with n"),
+    ("y continuous", lambda: infer_columns(FRAME, X[:, 0]), ValueError, "Got numbers with fract"),
+    (
+        "y masked",
+        lambda: infer_columns(FRAME, np.ma.masked_equal(Y, 1)),
+        ValueError,
+        "a masked arr",
+    ),
+    (
+        "decimal",
+        lambda: infer_columns(FRAME, decimal=[",", "."]),
+        ValueError,
+        "decimal must be '.'",
+    ),
+    ("decimals", lambda: infer_columns(FRAME, decimal=Y), ValueError, "decimal must be '.' or ','"),
+    ("thousands 5", lambda: infer_columns(FRAME, thousands=5), ValueError, "must be one character"),
+    (
+        "thousands b'.'",
+        lambda: infer_columns(FRAME, thousands=b"."),
+        ValueError,
+        "Got b'.' instead",
+    ),
+    ("dates 5", lambda: infer_columns(FRAME, date_format=5), ValueError, "date_format must be one"),
+    (
+        "dates %Q",
+        lambda: infer_columns(FRAME, date_format="%Q"),
+        ValueError,
+        "Got '%Q': 'Q' is a bad",
+    ),
+    (
+        "dates words",
+        lambda: infer_columns(FRAME, date_format="day"),
+        ValueError,
+        "Got 'day': it nam",
+    ),
+    (
+        "missing 5",
+        lambda: infer_columns(FRAME, missing=5),
+        TypeError,
+        "missing must be a list of w",
+    ),
+    (
+        "missing bytes",
+        lambda: infer_columns(FRAME, missing=b"."),
+        TypeError,
+        "missing must be a list",
+    ),
+    ("missing lists", lambda: infer_columns(FRAME, missing=[[1]]), TypeError, "Got [1] in it"),
+    (
+        "types a list",
+        lambda: infer_columns(FRAME, types=["a"]),
+        TypeError,
+        "types must be a dict by",
+    ),
+    (
+        "huge",
+        lambda: infer_columns(FRAME.assign(a=LARGE)),
+        ValueError,
+        "Column 'a' holds values out of range",
+    ),
+    (
+        "complex",
+        lambda: clean(FRAME.assign(a=1j)),
+        ValueError,
+        "Column 'a' must hold numbers. Got ",
+    ),
+    (
+        "bytes",
+        lambda: clean(FRAME.assign(a=b"1")),
+        ValueError,
+        "Column 'a' must hold numbers. Got b",
+    ),
+    (
+        "dates",
+        lambda: clean(FRAME.assign(a=DAYS)),
+        ValueError,
+        "numbers, as in fit. Got dates instead",
+    ),
+    ("times", lambda: clean(FRAME.assign(a=DAYS - DAYS[0])), ValueError, "Got times instead"),
+    (
+        "twins",
+        lambda: clean(pd.concat([FRAME, FRAME], axis=1)),
+        ValueError,
+        "of its own. Got 'a' tw",
+    ),
+    (
+        "numbers for dates",
+        lambda: clean(FRAME, FRAME.assign(a=DAYS)),
+        ValueError,
+        "Column 'a' must hold dates, as in fit. Got numbers instead.",
+    ),
+    (
+        "lists for words",
+        lambda: TableCleaner(strings=["d"]).fit(MIXED).transform(MIXED.assign(d=[["x"]] * 40)),
+        ValueError,
+        "Column 'd' must hold words or numbers. Got ['x']",
+    ),
+    (
+        "a word for names",
+        lambda: TableCleaner("a").fit(FRAME),
+        TypeError,
+        "numbers must be a list of",
+    ),
+    (
+        "picked 5",
+        lambda: ColumnPicker(5).fit_transform(FRAME),
+        TypeError,
+        "columns must be a list o",
+    ),
+    (
+        "unfitted",
+        lambda: TableCleaner(["a"]).transform(FRAME),
+        NotFittedError,
+        "This TableCleaner in",
+    ),
+    ("cleaner", lambda: make_cleaner(["a"]), TypeError, "columns must be a Columns"),
+    ("kinds a word", lambda: Columns(numeric="a"), TypeError, "numeric must be a list of names"),
+    ("kinds None", lambda: Columns(text=None), TypeError, "text must be a list of names. Got None"),
+    (
+        "two kinds",
+        lambda: Columns(["a"], ["a"]),
+        ValueError,
+        "Each column has one place. Got 'a' tw",
     ),
     ("no file", lambda: read_table("absent.csv"), FileNotFoundError, "No such file: absent.csv"),
     ("a folder", lambda: read_table("."), ValueError, ". is not a file"),
