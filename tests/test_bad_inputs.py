@@ -39,7 +39,18 @@ from focalsk import (
 )
 from focalsk.cli import main
 from focalsk.comparison import LogitAdjustedClassifier, compare_resampling
-from focalsk.displays import expected_calibration_error, reliability_curve
+from focalsk.displays import (
+    CriticalDifferenceDisplay,
+    EpochsDisplay,
+    GridDisplay,
+    ReliabilityDisplay,
+    ThresholdDisplay,
+    TradeOffDisplay,
+    corrected_interval,
+    corrected_ttest,
+    expected_calibration_error,
+    reliability_curve,
+)
 from focalsk.tables import (
     ColumnPicker,
     Columns,
@@ -699,37 +710,282 @@ COMPARISONS = [
     ),
 ]
 
+P = np.linspace(0.1, 0.9, 40)
+ranked, thresholds = CriticalDifferenceDisplay.from_scores, ThresholdDisplay.from_predictions
+reliable, traded = ReliabilityDisplay.from_predictions, TradeOffDisplay.from_predictions
+RESULTS = {"params": [{"gamma": 0, "alpha": None}], "split0_test_score": [0.5]}
+
+
+def logistic() -> LogisticRegression:
+    return LogisticRegression().fit(X, Y)
+
+
 CALIBRATION = [
-    (
-        "NaN",
-        lambda: expected_calibration_error(Y, np.full(40, NAN)),
-        ValueError,
-        "proba must be in [0, 1]. Got values from nan to nan",
-    ),
+    ("NaN", lambda: expected_calibration_error(Y, P * NAN), ValueError, "Got values from nan to n"),
     (
         "above 1",
-        lambda: expected_calibration_error(Y, np.full((40, 2), 1.5)),
-        ValueError,
-        "proba must be in [0, 1]. Got values from 1.5 to 1.5",
-    ),
-    (
-        "y 2-d",
-        lambda: expected_calibration_error(LABELS, np.full((40, 2), 0.5)),
-        ValueError,
-        "y_true must have one dimension. Got the shape (40, 2) instead",
-    ),
-    (
-        "curve: NaN",
-        lambda: reliability_curve(Y, np.full(40, NAN), strategy="positives"),
+        lambda: expected_calibration_error(Y, P + 1),
         ValueError,
         "proba must be in [0, 1]",
     ),
     (
-        "curve: shorter",
-        lambda: reliability_curve(Y, np.full(9, 0.5)),
-        ValueError,
-        "the same length. Got the shapes (40,) and (9,) instead",
+        "dates",
+        lambda: expected_calibration_error(Y, DAYS),
+        TypeError,
+        "proba must hold numbers. Got",
     ),
+    (
+        "complex",
+        lambda: expected_calibration_error(Y, P + 0j),
+        TypeError,
+        "proba must hold numbers",
+    ),
+    (
+        "y 2-d",
+        lambda: expected_calibration_error(LABELS, P),
+        ValueError,
+        "Got the shape (40, 2) inst",
+    ),
+    (
+        "y None",
+        lambda: expected_calibration_error(but(WORDS, None), P),
+        ValueError,
+        "y_true must have",
+    ),
+    (
+        "classes",
+        lambda: expected_calibration_error(Y, P, classes=["a", "b"]),
+        ValueError,
+        "Got 0 in",
+    ),
+    (
+        "bins",
+        lambda: expected_calibration_error(Y, P, n_bins=1.5),
+        ValueError,
+        "n_bins must be a who",
+    ),
+    (
+        "curve: y words",
+        lambda: reliability_curve(WORDS, P),
+        ValueError,
+        "whether a sample is positive",
+    ),
+    ("curve: NaN", lambda: reliability_curve(Y, P * NAN), ValueError, "proba must be in [0, 1]"),
+    (
+        "curve: shorter",
+        lambda: reliability_curve(Y, P[:9]),
+        ValueError,
+        "each of the 40 samples. Got",
+    ),
+    (
+        "curve: bins",
+        lambda: reliability_curve(Y, P, 0, "positives"),
+        ValueError,
+        "n_bins must be a w",
+    ),
+    (
+        "curve: masked",
+        lambda: reliability_curve(Y, np.ma.masked_less(P, 0.5)),
+        ValueError,
+        "masked",
+    ),
+]
+
+DISPLAYS = [
+    (
+        "label",
+        lambda: reliable(Y, P, pos_label="zzz"),
+        ValueError,
+        "positive class 'zzz'. The classes",
+    ),
+    (
+        "labels",
+        lambda: reliable(Y, P, pos_label=[1]),
+        ValueError,
+        "pos_label must be one class. Got [1]",
+    ),
+    (
+        "y masked",
+        lambda: reliable(np.ma.masked_equal(Y, 1), P),
+        ValueError,
+        "y_true is a masked array",
+    ),
+    (
+        "y sparse",
+        lambda: reliable(sp.csr_array(Y[:, None]), P),
+        ValueError,
+        "y_true must have one dim",
+    ),
+    (
+        "nothing said",
+        lambda: reliable(Y, {}),
+        ValueError,
+        "must be dicts of probabilities by method",
+    ),
+    (
+        "before",
+        lambda: reliable(Y, P, before=5),
+        ValueError,
+        "must be dicts of probabilities by meth",
+    ),
+    (
+        "axes",
+        lambda: reliable(Y, P, ax=5),
+        TypeError,
+        "ax must be matplotlib Axes, or None for new on",
+    ),
+    (
+        "proba 2-d",
+        lambda: thresholds(Y, np.eye(40)),
+        ValueError,
+        "y_proba must have one entry for each",
+    ),
+    (
+        "proba above 1",
+        lambda: thresholds(Y, 2 * P),
+        ValueError,
+        "y_proba must be in [0, 1]. Got values",
+    ),
+    (
+        "proba words",
+        lambda: thresholds(Y, P.astype(str)),
+        TypeError,
+        "y_proba must hold numbers. Got",
+    ),
+    (
+        "none known",
+        lambda: thresholds(Y, P * NAN),
+        ValueError,
+        "A threshold needs samples of both cla",
+    ),
+    (
+        "metrics",
+        lambda: thresholds(Y, P, metrics=[]),
+        ValueError,
+        "metrics must be some names or funct",
+    ),
+    (
+        "metric 5",
+        lambda: thresholds(Y, P, metrics=[5]),
+        ValueError,
+        "metrics must be among 'accuracy'",
+    ),
+    (
+        "decisions",
+        lambda: thresholds(Y, P, decisions=[0.5]),
+        TypeError,
+        "decisions must be a dict of th",
+    ),
+    (
+        "decision 2",
+        lambda: thresholds(Y, P, decisions={"a": 2}),
+        ValueError,
+        "must be a number in [0, 1]",
+    ),
+    (
+        "weight -1",
+        lambda: thresholds(Y, P, sample_weight=-P),
+        ValueError,
+        "sample_weight must be finite",
+    ),
+    (
+        "weight of one",
+        lambda: thresholds(Y, P, sample_weight=Y),
+        ValueError,
+        "samples of both classes",
+    ),
+    (
+        "weight shorter",
+        lambda: thresholds(Y, P, sample_weight=P[:9]),
+        ValueError,
+        "Got the shape (9,)",
+    ),
+    (
+        "y unknown",
+        lambda: ThresholdDisplay.from_estimator(logistic(), X, WORDS),
+        ValueError,
+        "Got 'no'",
+    ),
+    (
+        "y three",
+        lambda: ReliabilityDisplay.from_estimator(logistic(), X, Y + 1),
+        ValueError,
+        "Got 2 in",
+    ),
+    (
+        "no probabilities",
+        lambda: TradeOffDisplay.from_estimator(LinearSVC().fit(X, Y), X, Y),
+        TypeError,
+        "estimator must be a classifier with predict_proba. Got LinearSVC()",
+    ),
+    (
+        "no predictions",
+        lambda: traded(Y, {}),
+        ValueError,
+        "predictions must be a dict of (y_pred, y_p",
+    ),
+    (
+        "predictions",
+        lambda: traded(Y, {"a": (Y[:9], P)}),
+        ValueError,
+        "y_pred must have one entry for",
+    ),
+    (
+        "history",
+        lambda: EpochsDisplay.from_history([]),
+        ValueError,
+        "history must be a list with a di",
+    ),
+    (
+        "losses",
+        lambda: EpochsDisplay.from_history([{"a": 1}]),
+        ValueError,
+        "history must have a 'train",
+    ),
+    ("scores words", lambda: ranked(X.astype(str)), TypeError, "scores must hold numbers. Got"),
+    (
+        "scores 3-d",
+        lambda: ranked(X[None]),
+        ValueError,
+        "scores must have two dimensions. Got the sh",
+    ),
+    (
+        "level",
+        lambda: ranked(X, level=2),
+        ValueError,
+        "level must be a number in (0, 1). Got 2 instead",
+    ),
+    (
+        "better",
+        lambda: ranked(X, greater_is_better="a"),
+        TypeError,
+        "greater_is_better must be a bool",
+    ),
+    (
+        "results",
+        lambda: GridDisplay.from_cv_results({}),
+        ValueError,
+        "must be the cv_results_ of a sea",
+    ),
+    (
+        "levels",
+        lambda: GridDisplay.from_cv_results(RESULTS, level=NAN),
+        ValueError,
+        "level must be a n",
+    ),
+    (
+        "values 2-d",
+        lambda: corrected_ttest(X, 0.25),
+        ValueError,
+        "differences must have one entry for",
+    ),
+    (
+        "ratio -1",
+        lambda: corrected_ttest(P, -1),
+        ValueError,
+        "test_train_ratio must be a number in [0",
+    ),
+    ("interval", lambda: corrected_interval(P, 0.25, 2), ValueError, "level must be a number in"),
 ]
 
 TABLES = [
@@ -897,6 +1153,7 @@ TABLES = [
     + refused("random", of_searches(random))
     + refused("comparison", COMPARISONS)
     + refused("calibration", CALIBRATION)
+    + refused("displays", DISPLAYS)
     + refused("tables", TABLES),
 )
 def test_refused(row):
