@@ -185,3 +185,9 @@ def test_data_set_that_cannot_be_downloaded_is_said_to_need_a_network(monkeypatc
     monkeypatch.setattr(imblearn.datasets, "fetch_datasets", fail)
     with pytest.raises(OSError, match=r"'ecoli' needs a network.*no route"):
         read_table("ecoli")
+
+
+def test_a_quote_without_an_end_is_named(tmp_path):
+    path = write(tmp_path, 'a,b,y\n1,"u,yes\n2,v,no\n')
+    with pytest.raises(ValueError, match="line 2: Value with unterminated quote found"):
+        read_table(path, "y")
