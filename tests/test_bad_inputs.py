@@ -70,6 +70,7 @@ WORDS = np.array(["no", "yes"])[Y]
 FRAME = pd.DataFrame(X, columns=list("abc"))
 MIXED = FRAME.assign(d=["x", "y"] * 20)
 DAYS = pd.date_range("2020", periods=40)
+MASKED = np.ma.masked_equal([1, 2], 2)
 LARGE = pd.Series([10**400, 1] * 20, dtype=object)
 Z, T = torch.zeros(3, 2), torch.tensor([0, 1, 0])
 
@@ -256,6 +257,14 @@ ALPHAS = [
     ("dates", lambda: compute_alpha(np.array([1, 2], "M8[D]"), Y), ValueError, "alpha must hold n"),
     ("spans", lambda: compute_alpha(np.array([1, 2], "m8[s]"), Y), ValueError, "alpha must hold n"),
     ("complex", lambda: compute_alpha([1, 2j], Y), ValueError, "alpha must hold numbers. Got"),
+    ("masked", lambda: compute_alpha(MASKED, Y), ValueError, "alpha must hold numbers. Got masked"),
+    ("large", lambda: compute_alpha([10**400, 1], Y), ValueError, "alpha must hold numbers. Got ["),
+    (
+        "of others",
+        lambda: compute_alpha(pd.Series([1.0, 2.0], ["a", "b"]), Y),
+        ValueError,
+        "alpha has the keys ['a', 'b'], which are not among the classes [0, 1]",
+    ),
     ("bool", lambda: compute_alpha([True, False], Y), ValueError, "alpha must hold numbers. Got"),
     ("one class", lambda: compute_alpha("sqrt", Y, classes=1), ValueError, "a list of lab"),
     (
@@ -566,6 +575,18 @@ PRIORS = [
         ValueError,
         "'estimator' parameter",
     ),
+    ("prior large", lambda: corrected(train_prior=LARGE[:2]).fit(X, Y), ValueError, "one number p"),
+    ("prior complex", lambda: corrected(target_prior=[1, 1j]).fit(X, Y), ValueError, "one number "),
+    ("prior dates", lambda: corrected(target_prior=DAYS[:2]).fit(X, Y), ValueError, "one number p"),
+    ("prior masked", lambda: corrected(target_prior=MASKED).fit(X, Y), ValueError, "one number pe"),
+    (
+        "prior of others",
+        lambda: corrected(target_prior=pd.Series([0.3, 0.7], ["a", "b"])).fit(X, Y),
+        ValueError,
+        "must have the classes [0, 1] for its keys. Got ['a', 'b'] instead",
+    ),
+    ("weight 0", lambda: corrected().fit(X, Y, sample_weight=Y * 0), ValueError, "ample"),
+    ("weight dates", lambda: corrected().fit(X, Y, sample_weight=DAYS.to_numpy()), TypeError, "da"),
     (
         "tau",
         lambda: LogitAdjustedClassifier(LogisticRegression(), tau=NAN).fit(X, Y),
@@ -1281,6 +1302,29 @@ def test_columns_that_tell_nothing_leave_the_class_frequencies_alike(make, X_, t
     proba = clf.predict_proba(X_)
     assert np.isfinite(proba).all()
     np.testing.assert_array_equal(proba, np.tile(proba[:1], (40, 1)))
+
+
+def test_a_series_gives_each_class_its_own():
+    """What value_counts gives is in the order of the counts."""
+    y = np.where(X[:, 0] > -1, "yes", "no")  # the greater class is the frequent one
+    counts = pd.Series(y).value_counts()
+    assert counts.index.tolist() == ["yes", "no"]
+    assert compute_alpha(1 / counts, y).tolist() == [1 / counts["no"], 1 / counts["yes"]]
+    expected = corrected(target_prior=counts.to_dict()).fit(X, y).predict_proba(X)
+    found = corrected(target_prior=counts).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+    expected = net(alpha=(1 / counts).to_dict()).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(net(alpha=1 / counts).fit(X, y).predict_proba(X), expected)
+    plain = compute_alpha(pd.Series([1.0, 2.0]), y)  # counted from 0: by place
+    assert plain.tolist() == [1.0, 2.0]
+
+
+def test_priors_of_the_data_take_weights_of_any_size():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the estimator's own sums overflow
+        clf = corrected().fit(X, Y, sample_weight=np.full(40, 1e308))
+    np.testing.assert_allclose(clf.target_prior_, [1 - Y.mean(), Y.mean()])
+    np.testing.assert_allclose(clf.train_prior_, [1 - Y.mean(), Y.mean()])
 
 
 def test_a_table_whose_words_became_numbers_has_unknown_categories():
