@@ -166,10 +166,12 @@ def _add_predict(commands: Any) -> None:
 
 def _compare(args: argparse.Namespace) -> None:
     if args.report is not None:
-        _check_writable(args.report)
+        _check_writable(args.report, args.data)
         if find_spec("matplotlib") is None:
             raise ImportError("A report needs matplotlib: pip install 'focalsk[plot]'")
     if args.checkpoint is not None:
+        if not args.checkpoint:
+            raise ValueError("--checkpoint needs the name of a folder.")
         Path(args.checkpoint).mkdir(parents=True, exist_ok=True)
     X, y, columns, facts = _read(args)
     from focalsk.comparison import compare_resampling, verdict
@@ -197,7 +199,7 @@ def _compare(args: argparse.Namespace) -> None:
 
 
 def _fit(args: argparse.Namespace) -> None:
-    _check_writable(args.output)
+    _check_writable(args.output, args.data)
     if find_spec("skops") is None:
         raise ImportError("Model files need skops: pip install skops")
     X, y, columns, facts = _read(args)
@@ -285,7 +287,7 @@ def _predict(args: argparse.Namespace) -> None:
     other = other_versions(model["versions"])
     if other:
         note(f"{args.model} was trained with {', '.join(other)}")
-    _check_writable(args.output)
+    _check_writable(args.output, args.model)
     import numpy as np
 
     from focalsk.tables import read_rows
@@ -319,10 +321,12 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, Columns, 
 
     if args.scoring not in METRICS:
         raise ValueError(f"No metric {args.scoring!r}. There are: {', '.join(METRICS)}.")
+    said, types = reading_of(args), dict(args.types)
     with _notes(args.quiet):
-        said = {**reading_of(args), "types": dict(args.types)}
-        X, y = read_table(args.data, args.target, **said)
+        X, y = read_table(args.data, args.target, **said, types=types)
     target = args.target or "target"
+    types.pop(target, None)  # has been read
+    said["types"] = types
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise ValueError(f"Column {target!r} holds one class only: {classes[0]}")
@@ -339,7 +343,8 @@ def _read(args: argparse.Namespace) -> tuple[pd.DataFrame, np.ndarray, Columns, 
         )
     classes, counts = np.unique(y, return_counts=True)
     facts = describe(args.data, columns, classes, counts)
-    if len(classes) == 2 and counts[1] > counts[0] and not args.quiet and "positive" in args:
+    chooses = "positive" in args and args.positive is None
+    if len(classes) == 2 and counts[1] > counts[0] and not args.quiet and chooses:
         note(
             f"metrics of one class are about {classes[1]}, the frequent one; "
             f"--positive {classes[0]} makes them about {classes[0]}"
@@ -365,9 +370,11 @@ def _network(args: argparse.Namespace) -> Any:
     )
 
 
-def _check_writable(path: str) -> None:
-    """Find out before the hours of work."""
+def _check_writable(path: str, source: str) -> None:
+    """Find out before the hours of work, and spare what is read."""
     there = os.path.exists(path)
+    if there and os.path.exists(source) and os.path.samefile(path, source):
+        raise ValueError(f"{path} is read and would be overwritten: name another file to write.")
     with open(path, "ab"):
         pass
     if not there:

@@ -39,7 +39,27 @@ from focalsk import (
 )
 from focalsk.cli import main
 from focalsk.comparison import LogitAdjustedClassifier, compare_resampling
-from focalsk.tables import Columns, infer_columns, make_encoder, read_table
+from focalsk.displays import (
+    CriticalDifferenceDisplay,
+    EpochsDisplay,
+    GridDisplay,
+    ReliabilityDisplay,
+    ThresholdDisplay,
+    TradeOffDisplay,
+    corrected_interval,
+    corrected_ttest,
+    expected_calibration_error,
+    reliability_curve,
+)
+from focalsk.tables import (
+    ColumnPicker,
+    Columns,
+    TableCleaner,
+    infer_columns,
+    make_cleaner,
+    make_encoder,
+    read_table,
+)
 
 NAN, INF = np.nan, np.inf
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -49,6 +69,9 @@ LABELS = np.stack([Y, X[:, 1] > 0], 1).astype(int)
 WORDS = np.array(["no", "yes"])[Y]
 FRAME = pd.DataFrame(X, columns=list("abc"))
 MIXED = FRAME.assign(d=["x", "y"] * 20)
+DAYS = pd.date_range("2020", periods=40)
+MASKED = np.ma.masked_equal([1, 2], 2)
+LARGE = pd.Series([10**400, 1] * 20, dtype=object)
 Z, T = torch.zeros(3, 2), torch.tensor([0, 1, 0])
 
 
@@ -101,6 +124,11 @@ def corrected(**params: Any) -> PriorCorrectedClassifier:
 def compare(X: Any = X, y: Any = Y, **params: Any) -> Any:
     few = {"estimator": net(), "methods": ["cross-entropy"], "cv": 2, "tune": False}
     return compare_resampling(X, y, **few | {"random_state": 0} | params)
+
+
+def clean(X: Any, first: Any = FRAME) -> Any:
+    """Numbers of a column of another frame than that of fit."""
+    return TableCleaner(numbers=["a"]).fit(first).transform(X)
 
 
 class Splits:
@@ -185,6 +213,12 @@ LOSSES = [
     ("ignored 1.5", lambda: focal_loss(Z, T, ignore_index=1.5), TypeError, "ignore_index must be"),
     ("reduction", lambda: focal_loss(Z, T, reduction=["mean"]), ValueError, "reduction must be"),
     (
+        "reduction an array",
+        lambda: focal_loss(Z, T, reduction=np.array(["mean", "sum"])),
+        ValueError,
+        "reduction must be 'none', 'sum' or 'mean', got array(",
+    ),
+    (
         "smoothing",
         lambda: focal_loss(Z, T, label_smoothing=NAN),
         ValueError,
@@ -220,6 +254,26 @@ ALPHAS = [
     ("y mixed", lambda: compute_alpha("sqrt", [0, "a"]), ValueError, "y must hold labels of one"),
     ("y None", lambda: compute_alpha("sqrt", [0, None]), ValueError, "with none missing"),
     ("classes NaN", lambda: compute_alpha("sqrt", Y, classes=[0, 1, NAN]), ValueError, "missing"),
+    ("dates", lambda: compute_alpha(np.array([1, 2], "M8[D]"), Y), ValueError, "alpha must hold n"),
+    ("spans", lambda: compute_alpha(np.array([1, 2], "m8[s]"), Y), ValueError, "alpha must hold n"),
+    ("complex", lambda: compute_alpha([1, 2j], Y), ValueError, "alpha must hold numbers. Got"),
+    ("masked", lambda: compute_alpha(MASKED, Y), ValueError, "alpha must hold numbers. Got masked"),
+    ("large", lambda: compute_alpha([10**400, 1], Y), ValueError, "alpha must hold numbers. Got ["),
+    (
+        "of others",
+        lambda: compute_alpha(pd.Series([1.0, 2.0], ["a", "b"]), Y),
+        ValueError,
+        "alpha has the keys ['a', 'b'], which are not among the classes [0, 1]",
+    ),
+    ("bool", lambda: compute_alpha([True, False], Y), ValueError, "alpha must hold numbers. Got"),
+    ("one class", lambda: compute_alpha("sqrt", Y, classes=1), ValueError, "a list of lab"),
+    (
+        "classes 2-d",
+        lambda: compute_alpha("sqrt", Y, classes=[[0, 1]]),
+        ValueError,
+        "a list of lab",
+    ),
+    ("y ragged", lambda: compute_alpha("sqrt", [[0], [0, 1]]), ValueError, "Labels must be in"),
     ("beta text", lambda: compute_alpha("effective", Y, beta="a"), ValueError, "beta must be in"),
     (
         "weights overflow",
@@ -521,6 +575,18 @@ PRIORS = [
         ValueError,
         "'estimator' parameter",
     ),
+    ("prior large", lambda: corrected(train_prior=LARGE[:2]).fit(X, Y), ValueError, "one number p"),
+    ("prior complex", lambda: corrected(target_prior=[1, 1j]).fit(X, Y), ValueError, "one number "),
+    ("prior dates", lambda: corrected(target_prior=DAYS[:2]).fit(X, Y), ValueError, "one number p"),
+    ("prior masked", lambda: corrected(target_prior=MASKED).fit(X, Y), ValueError, "one number pe"),
+    (
+        "prior of others",
+        lambda: corrected(target_prior=pd.Series([0.3, 0.7], ["a", "b"])).fit(X, Y),
+        ValueError,
+        "must have the classes [0, 1] for its keys. Got ['a', 'b'] instead",
+    ),
+    ("weight 0", lambda: corrected().fit(X, Y, sample_weight=Y * 0), ValueError, "ample"),
+    ("weight dates", lambda: corrected().fit(X, Y, sample_weight=DAYS.to_numpy()), TypeError, "da"),
     (
         "tau",
         lambda: LogitAdjustedClassifier(LogisticRegression(), tau=NAN).fit(X, Y),
@@ -665,6 +731,284 @@ COMPARISONS = [
     ),
 ]
 
+P = np.linspace(0.1, 0.9, 40)
+ranked, thresholds = CriticalDifferenceDisplay.from_scores, ThresholdDisplay.from_predictions
+reliable, traded = ReliabilityDisplay.from_predictions, TradeOffDisplay.from_predictions
+RESULTS = {"params": [{"gamma": 0, "alpha": None}], "split0_test_score": [0.5]}
+
+
+def logistic() -> LogisticRegression:
+    return LogisticRegression().fit(X, Y)
+
+
+CALIBRATION = [
+    ("NaN", lambda: expected_calibration_error(Y, P * NAN), ValueError, "Got values from nan to n"),
+    (
+        "above 1",
+        lambda: expected_calibration_error(Y, P + 1),
+        ValueError,
+        "proba must be in [0, 1]",
+    ),
+    (
+        "dates",
+        lambda: expected_calibration_error(Y, DAYS),
+        TypeError,
+        "proba must hold numbers. Got",
+    ),
+    (
+        "complex",
+        lambda: expected_calibration_error(Y, P + 0j),
+        TypeError,
+        "proba must hold numbers",
+    ),
+    (
+        "y 2-d",
+        lambda: expected_calibration_error(LABELS, P),
+        ValueError,
+        "Got the shape (40, 2) inst",
+    ),
+    (
+        "y None",
+        lambda: expected_calibration_error(but(WORDS, None), P),
+        ValueError,
+        "y_true must have",
+    ),
+    (
+        "classes",
+        lambda: expected_calibration_error(Y, P, classes=["a", "b"]),
+        ValueError,
+        "Got 0 in",
+    ),
+    (
+        "bins",
+        lambda: expected_calibration_error(Y, P, n_bins=1.5),
+        ValueError,
+        "n_bins must be a who",
+    ),
+    (
+        "curve: y words",
+        lambda: reliability_curve(WORDS, P),
+        ValueError,
+        "whether a sample is positive",
+    ),
+    ("curve: NaN", lambda: reliability_curve(Y, P * NAN), ValueError, "proba must be in [0, 1]"),
+    (
+        "curve: shorter",
+        lambda: reliability_curve(Y, P[:9]),
+        ValueError,
+        "each of the 40 samples. Got",
+    ),
+    (
+        "curve: bins",
+        lambda: reliability_curve(Y, P, 0, "positives"),
+        ValueError,
+        "n_bins must be a w",
+    ),
+    (
+        "curve: masked",
+        lambda: reliability_curve(Y, np.ma.masked_less(P, 0.5)),
+        ValueError,
+        "masked",
+    ),
+]
+
+DISPLAYS = [
+    (
+        "label",
+        lambda: reliable(Y, P, pos_label="zzz"),
+        ValueError,
+        "positive class 'zzz'. The classes",
+    ),
+    (
+        "labels",
+        lambda: reliable(Y, P, pos_label=[1]),
+        ValueError,
+        "pos_label must be one class. Got [1]",
+    ),
+    (
+        "y masked",
+        lambda: reliable(np.ma.masked_equal(Y, 1), P),
+        ValueError,
+        "y_true is a masked array",
+    ),
+    (
+        "y sparse",
+        lambda: reliable(sp.csr_array(Y[:, None]), P),
+        ValueError,
+        "y_true must have one dim",
+    ),
+    (
+        "nothing said",
+        lambda: reliable(Y, {}),
+        ValueError,
+        "must be dicts of probabilities by method",
+    ),
+    (
+        "before",
+        lambda: reliable(Y, P, before=5),
+        ValueError,
+        "must be dicts of probabilities by meth",
+    ),
+    (
+        "axes",
+        lambda: reliable(Y, P, ax=5),
+        TypeError,
+        "ax must be matplotlib Axes, or None for new on",
+    ),
+    (
+        "proba 2-d",
+        lambda: thresholds(Y, np.eye(40)),
+        ValueError,
+        "y_proba must have one entry for each",
+    ),
+    (
+        "proba above 1",
+        lambda: thresholds(Y, 2 * P),
+        ValueError,
+        "y_proba must be in [0, 1]. Got values",
+    ),
+    (
+        "proba words",
+        lambda: thresholds(Y, P.astype(str)),
+        TypeError,
+        "y_proba must hold numbers. Got",
+    ),
+    (
+        "none known",
+        lambda: thresholds(Y, P * NAN),
+        ValueError,
+        "A threshold needs samples of both cla",
+    ),
+    (
+        "metrics",
+        lambda: thresholds(Y, P, metrics=[]),
+        ValueError,
+        "metrics must be some names or funct",
+    ),
+    (
+        "metric 5",
+        lambda: thresholds(Y, P, metrics=[5]),
+        ValueError,
+        "metrics must be among 'accuracy'",
+    ),
+    (
+        "decisions",
+        lambda: thresholds(Y, P, decisions=[0.5]),
+        TypeError,
+        "decisions must be a dict of th",
+    ),
+    (
+        "decision 2",
+        lambda: thresholds(Y, P, decisions={"a": 2}),
+        ValueError,
+        "must be a number in [0, 1]",
+    ),
+    (
+        "weight -1",
+        lambda: thresholds(Y, P, sample_weight=-P),
+        ValueError,
+        "sample_weight must be finite",
+    ),
+    (
+        "weight of one",
+        lambda: thresholds(Y, P, sample_weight=Y),
+        ValueError,
+        "samples of both classes",
+    ),
+    (
+        "weight shorter",
+        lambda: thresholds(Y, P, sample_weight=P[:9]),
+        ValueError,
+        "Got the shape (9,)",
+    ),
+    (
+        "y unknown",
+        lambda: ThresholdDisplay.from_estimator(logistic(), X, WORDS),
+        ValueError,
+        "Got 'no'",
+    ),
+    (
+        "y three",
+        lambda: ReliabilityDisplay.from_estimator(logistic(), X, Y + 1),
+        ValueError,
+        "Got 2 in",
+    ),
+    (
+        "no probabilities",
+        lambda: TradeOffDisplay.from_estimator(LinearSVC().fit(X, Y), X, Y),
+        TypeError,
+        "estimator must be a classifier with predict_proba. Got LinearSVC()",
+    ),
+    (
+        "no predictions",
+        lambda: traded(Y, {}),
+        ValueError,
+        "predictions must be a dict of (y_pred, y_p",
+    ),
+    (
+        "predictions",
+        lambda: traded(Y, {"a": (Y[:9], P)}),
+        ValueError,
+        "y_pred must have one entry for",
+    ),
+    (
+        "history",
+        lambda: EpochsDisplay.from_history([]),
+        ValueError,
+        "history must be a list with a di",
+    ),
+    (
+        "losses",
+        lambda: EpochsDisplay.from_history([{"a": 1}]),
+        ValueError,
+        "history must have a 'train",
+    ),
+    ("scores words", lambda: ranked(X.astype(str)), TypeError, "scores must hold numbers. Got"),
+    (
+        "scores 3-d",
+        lambda: ranked(X[None]),
+        ValueError,
+        "scores must have two dimensions. Got the sh",
+    ),
+    (
+        "level",
+        lambda: ranked(X, level=2),
+        ValueError,
+        "level must be a number in (0, 1). Got 2 instead",
+    ),
+    (
+        "better",
+        lambda: ranked(X, greater_is_better="a"),
+        TypeError,
+        "greater_is_better must be a bool",
+    ),
+    (
+        "results",
+        lambda: GridDisplay.from_cv_results({}),
+        ValueError,
+        "must be the cv_results_ of a sea",
+    ),
+    (
+        "levels",
+        lambda: GridDisplay.from_cv_results(RESULTS, level=NAN),
+        ValueError,
+        "level must be a n",
+    ),
+    (
+        "values 2-d",
+        lambda: corrected_ttest(X, 0.25),
+        ValueError,
+        "differences must have one entry for",
+    ),
+    (
+        "ratio -1",
+        lambda: corrected_ttest(P, -1),
+        ValueError,
+        "test_train_ratio must be a number in [0",
+    ),
+    ("interval", lambda: corrected_interval(P, 0.25, 2), ValueError, "level must be a number in"),
+]
+
 TABLES = [
     ("array", lambda: infer_columns(X), TypeError, "X must be a DataFrame of pandas or polars"),
     ("lazy", lambda: infer_columns(pl.DataFrame(X).lazy()), TypeError, "call collect()"),
@@ -686,6 +1030,133 @@ TABLES = [
         ValueError,
         "Column 'a' holds infinite values",
     ),
+    ("y one", lambda: infer_columns(FRAME, 5), ValueError, "y must have one dimension. Got the"),
+    ("y 2-d", lambda: infer_columns(FRAME, LABELS), ValueError, "Got the shape (40, 2) instead"),
+    ("y None", lambda: infer_columns(FRAME, but(WORDS, None)), ValueError, "with none missing"),
+    ("y NaN", lambda: infer_columns(FRAME, but(Y, NAN)), ValueError, "y must hold classes, with n"),
+    ("y continuous", lambda: infer_columns(FRAME, X[:, 0]), ValueError, "Got numbers with fract"),
+    (
+        "y masked",
+        lambda: infer_columns(FRAME, np.ma.masked_equal(Y, 1)),
+        ValueError,
+        "a masked arr",
+    ),
+    (
+        "decimal",
+        lambda: infer_columns(FRAME, decimal=[",", "."]),
+        ValueError,
+        "decimal must be '.'",
+    ),
+    ("decimals", lambda: infer_columns(FRAME, decimal=Y), ValueError, "decimal must be '.' or ','"),
+    ("thousands 5", lambda: infer_columns(FRAME, thousands=5), ValueError, "must be one character"),
+    (
+        "thousands b'.'",
+        lambda: infer_columns(FRAME, thousands=b"."),
+        ValueError,
+        "Got b'.' instead",
+    ),
+    ("dates 5", lambda: infer_columns(FRAME, date_format=5), ValueError, "date_format must be one"),
+    (
+        "dates %Q",
+        lambda: infer_columns(FRAME, date_format="%Q"),
+        ValueError,
+        "Got '%Q': 'Q' is a bad",
+    ),
+    (
+        "dates words",
+        lambda: infer_columns(FRAME, date_format="day"),
+        ValueError,
+        "Got 'day': it nam",
+    ),
+    (
+        "missing 5",
+        lambda: infer_columns(FRAME, missing=5),
+        TypeError,
+        "missing must be a list of w",
+    ),
+    (
+        "missing bytes",
+        lambda: infer_columns(FRAME, missing=b"."),
+        TypeError,
+        "missing must be a list",
+    ),
+    ("missing lists", lambda: infer_columns(FRAME, missing=[[1]]), TypeError, "Got [1] in it"),
+    (
+        "types a list",
+        lambda: infer_columns(FRAME, types=["a"]),
+        TypeError,
+        "types must be a dict by",
+    ),
+    (
+        "huge",
+        lambda: infer_columns(FRAME.assign(a=LARGE)),
+        ValueError,
+        "Column 'a' holds values out of range",
+    ),
+    (
+        "complex",
+        lambda: clean(FRAME.assign(a=1j)),
+        ValueError,
+        "Column 'a' must hold numbers. Got ",
+    ),
+    (
+        "bytes",
+        lambda: clean(FRAME.assign(a=b"1")),
+        ValueError,
+        "Column 'a' must hold numbers. Got b",
+    ),
+    (
+        "dates",
+        lambda: clean(FRAME.assign(a=DAYS)),
+        ValueError,
+        "numbers, as in fit. Got dates instead",
+    ),
+    ("times", lambda: clean(FRAME.assign(a=DAYS - DAYS[0])), ValueError, "Got times instead"),
+    (
+        "twins",
+        lambda: clean(pd.concat([FRAME, FRAME], axis=1)),
+        ValueError,
+        "of its own. Got 'a' tw",
+    ),
+    (
+        "numbers for dates",
+        lambda: clean(FRAME, FRAME.assign(a=DAYS)),
+        ValueError,
+        "Column 'a' must hold dates, as in fit. Got numbers instead.",
+    ),
+    (
+        "lists for words",
+        lambda: TableCleaner(strings=["d"]).fit(MIXED).transform(MIXED.assign(d=[["x"]] * 40)),
+        ValueError,
+        "Column 'd' must hold words or numbers. Got ['x']",
+    ),
+    (
+        "a word for names",
+        lambda: TableCleaner("a").fit(FRAME),
+        TypeError,
+        "numbers must be a list of",
+    ),
+    (
+        "picked 5",
+        lambda: ColumnPicker(5).fit_transform(FRAME),
+        TypeError,
+        "columns must be a list o",
+    ),
+    (
+        "unfitted",
+        lambda: TableCleaner(["a"]).transform(FRAME),
+        NotFittedError,
+        "This TableCleaner in",
+    ),
+    ("cleaner", lambda: make_cleaner(["a"]), TypeError, "columns must be a Columns"),
+    ("kinds a word", lambda: Columns(numeric="a"), TypeError, "numeric must be a list of names"),
+    ("kinds None", lambda: Columns(text=None), TypeError, "text must be a list of names. Got None"),
+    (
+        "two kinds",
+        lambda: Columns(["a"], ["a"]),
+        ValueError,
+        "Each column has one place. Got 'a' tw",
+    ),
     ("no file", lambda: read_table("absent.csv"), FileNotFoundError, "No such file: absent.csv"),
     ("a folder", lambda: read_table("."), ValueError, ". is not a file"),
 ]
@@ -702,6 +1173,8 @@ TABLES = [
     + refused("grid", of_searches(grid) + SEARCHES)
     + refused("random", of_searches(random))
     + refused("comparison", COMPARISONS)
+    + refused("calibration", CALIBRATION)
+    + refused("displays", DISPLAYS)
     + refused("tables", TABLES),
 )
 def test_refused(row):
@@ -829,6 +1302,29 @@ def test_columns_that_tell_nothing_leave_the_class_frequencies_alike(make, X_, t
     proba = clf.predict_proba(X_)
     assert np.isfinite(proba).all()
     np.testing.assert_array_equal(proba, np.tile(proba[:1], (40, 1)))
+
+
+def test_a_series_gives_each_class_its_own():
+    """What value_counts gives is in the order of the counts."""
+    y = np.where(X[:, 0] > -1, "yes", "no")  # the greater class is the frequent one
+    counts = pd.Series(y).value_counts()
+    assert counts.index.tolist() == ["yes", "no"]
+    assert compute_alpha(1 / counts, y).tolist() == [1 / counts["no"], 1 / counts["yes"]]
+    expected = corrected(target_prior=counts.to_dict()).fit(X, y).predict_proba(X)
+    found = corrected(target_prior=counts).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+    expected = net(alpha=(1 / counts).to_dict()).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(net(alpha=1 / counts).fit(X, y).predict_proba(X), expected)
+    plain = compute_alpha(pd.Series([1.0, 2.0]), y)  # counted from 0: by place
+    assert plain.tolist() == [1.0, 2.0]
+
+
+def test_priors_of_the_data_take_weights_of_any_size():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the estimator's own sums overflow
+        clf = corrected().fit(X, Y, sample_weight=np.full(40, 1e308))
+    np.testing.assert_allclose(clf.target_prior_, [1 - Y.mean(), Y.mean()])
+    np.testing.assert_allclose(clf.train_prior_, [1 - Y.mean(), Y.mean()])
 
 
 def test_a_table_whose_words_became_numbers_has_unknown_categories():

@@ -11,6 +11,12 @@ from scipy import stats
 
 from focalsk.displays._statistics import holm
 
+# SciPy up to 1.12 says that it takes what newer ones take as well.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Exact p-value calculation does not work"),
+    pytest.mark.filterwarnings("ignore:Sample size too small for normal approximation"),
+]
+
 # AUC of C4.5 without and with tuned parameters: table 6 of Demšar (2006), who ranks the one but
 # last data set by digits that the table does not show.
 DEMSAR = pd.DataFrame(

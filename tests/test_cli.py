@@ -479,6 +479,40 @@ def test_predictions_may_take_the_place_of_the_rows(data, model, tmp_path):
 # The ensemble, which fit takes by default -------------------------------------------------------
 
 
+def test_what_is_read_is_not_overwritten(model, tmp_path, data, capsys):
+    table, net = tmp_path / "data.csv", tmp_path / "model.skops"
+    table.write_bytes(data.read_bytes())
+    net.write_bytes(model.read_bytes())
+    target = ["--target", "default"]
+    for arguments, kept in (
+        (["fit", table, *target, "-o", table], table),
+        (["compare", table, *target, "--report", table], table),
+        (["predict", net, table, "-o", net], net),
+    ):
+        before = kept.read_bytes()
+        message = refused(capsys, *arguments)
+        assert f"{kept} is read and would be overwritten: name another file" in message
+        assert kept.read_bytes() == before
+
+
+def test_words_of_the_target_are_classes_where_the_user_says_so(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    rows = "".join(f"{(i * 7) % 11},{'NA' if i % 4 == 0 else i % 2}\n" for i in range(40))
+    path.write_text(f"a,y\n{rows}")
+    fit = ["fit", path, "--target", "y", "--epochs", "1", "-o", tmp_path / "m"]
+    assert "(--types y=categorical) to make it a class" in refused(capsys, *fit)
+    assert run(*fit, "--types", "y=categorical") == 0
+    assert load_model(tmp_path / "m").classes_.tolist() == ["0", "1", "NA"]
+
+
+def test_a_positive_class_that_was_chosen_is_not_asked_for(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    path.write_text("a,y\n" + "".join(f"{(i * 7) % 11},{i % 3 == 0}\n" for i in range(40)))
+    common = ["compare", path, "--target", "y", "--methods", "cross-entropy", *QUICKLY]
+    assert run(*common, "--positive", "False") == 0
+    assert "--positive" not in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def ensemble(data):
     path = data.with_name("ensemble.skops")

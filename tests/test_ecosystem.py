@@ -24,6 +24,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
@@ -191,8 +192,9 @@ def test_sample_weight_is_routed(data):
         net = FocalNetClassifier(**FAST).set_fit_request(sample_weight=True)
         net.set_score_request(sample_weight=True)
         pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), net)
+        scoring = get_scorer("accuracy").set_score_request(sample_weight=True)
         result = cross_validate(
-            pipe, X, y, cv=2, params={"sample_weight": sample_weight},
+            pipe, X, y, cv=2, params={"sample_weight": sample_weight}, scoring=scoring,
             return_estimator=True, return_indices=True,
         )  # fmt: skip
         train = result["indices"]["train"][0]
@@ -201,7 +203,7 @@ def test_sample_weight_is_routed(data):
         without = FocalNetClassifier(**FAST).fit(scaled, y[train])
         assert_same_weights(result["estimator"][0][-1], direct)
         assert not np.array_equal(weights_of(direct)[0], weights_of(without)[0])
-        search = GridSearchCV(pipe, {"focalnetclassifier__gamma": [2.0]}, cv=2)
+        search = GridSearchCV(pipe, {"focalnetclassifier__gamma": [2.0]}, cv=2, scoring=scoring)
         search.fit(X, y, sample_weight=sample_weight)
         whole = FocalNetClassifier(**FAST).fit(StandardScaler().fit_transform(X), y, sample_weight)
         assert_same_weights(search.best_estimator_[-1], whole)

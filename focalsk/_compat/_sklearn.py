@@ -52,11 +52,17 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _check_y as check_targets
 from sklearn.utils.validation import _num_samples as num_samples
 
-# Calibration by one temperature came with version 1.8; nothing else says whether it is there.
-HAS_TEMPERATURE = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8)
+# What nothing else tells of. Calibration by one temperature came with version 1.8, the Brier score
+# of more than two classes with 1.7; up to 1.8 a scorer wants its `pos_label` among these as well.
+_VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
+HAS_TEMPERATURE = _VERSION >= (1, 8)
+HAS_BRIER_OF_SEVERAL = _VERSION >= (1, 7)
+POSITIVE_OF_SEVERAL = _VERSION < (1, 9)
 
 __all__ = [
+    "HAS_BRIER_OF_SEVERAL",
     "HAS_TEMPERATURE",
+    "POSITIVE_OF_SEVERAL",
     "BaseScorer",
     "BaseSearchCV",
     "HasMethods",

@@ -18,6 +18,7 @@ __all__ = [
     "is_hooked",
     "is_optimizer_hooked",
     "relu_backward_",
+    "takes_lazy_parameters",
 ]
 
 _MODULE_HOOKS = [
@@ -67,6 +68,18 @@ def fused_adam_kernel(decoupled: bool) -> Callable[..., None] | None:
     parameters of a small net.
     """
     return getattr(torch, "_fused_adamw_" if decoupled else "_fused_adam_", None)
+
+
+def takes_lazy_parameters() -> bool:
+    """Whether a fused optimizer can be made before the first batch gives parameters their shape.
+
+    Nothing public tells; torch 2.4 looks at their type, which they refuse.
+    """
+    try:
+        torch.is_floating_point(nn.UninitializedParameter())
+    except ValueError:
+        return False
+    return True
 
 
 def relu_backward_(gradient: Tensor, output: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ again; matplotlib is imported when the first one is drawn. What scikit-learn dra
 
 What is in the room, from the bottom up:
 
+- ``_checks``: what all of these are given, refused by name.
 - ``_statistics``, ``_calibration``: tests over folds, calibration in a number and as a curve.
 - ``_names``: names of a user's as they can be shown.
 - ``_axes``: colours, axes, legends, names beside points.

@@ -39,12 +39,18 @@ def new_axes(ax: Any, size: tuple[float, float]) -> Any:
     ------
     ImportError
         Without matplotlib.
+    TypeError
+        If it is something else.
     """
     try:
-        from matplotlib import pyplot
+        from matplotlib import axes, pyplot
     except ImportError:
         raise ImportError("Pictures need matplotlib: pip install 'focalsk[plot]'") from None
-    return pyplot.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+    if ax is None:
+        return pyplot.subplots(figsize=size, layout="constrained")[1]
+    if not isinstance(ax, axes.Axes):
+        raise TypeError(f"ax must be matplotlib Axes, or None for new ones. Got {ax!r} instead.")
+    return ax
 
 
 def as_text(name: object) -> str:

@@ -6,6 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.calibration import calibration_curve
 
+from focalsk.displays._checks import (
+    check_axis,
+    check_known,
+    check_whole,
+    distinct,
+    probabilities,
+    read_classes,
+)
+
 __all__ = ["expected_calibration_error", "reliability_curve"]
 
 
@@ -48,17 +57,17 @@ def expected_calibration_error(
     >>> round(expected_calibration_error([0, 0, 0, 1], [0.3, 0.3, 0.3, 0.3]), 6)
     0.05
     """
-    y_true, proba = np.asarray(y_true), np.asarray(proba, dtype=np.float64)
-    classes = np.unique(y_true) if classes is None else np.asarray(classes)
+    check_whole(n_bins, "n_bins")
+    y_true, proba = read_classes(y_true), probabilities(proba, "proba")
+    classes = distinct(y_true) if classes is None else read_classes(classes, "classes")
     if proba.ndim == 1:
         proba = np.column_stack([1 - proba, proba])
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1. Got {n_bins!r} instead.")
     if proba.shape != (len(y_true), len(classes)):
         raise ValueError(
             f"proba must have a row for each of the {len(y_true)} samples and a column for each of "
             f"the {len(classes)} classes. Got the shape {proba.shape} instead."
         )
+    check_known(y_true, classes)
     top = np.ones(len(proba), dtype=int) if len(classes) == 2 else proba.argmax(axis=1)
     confidence = np.take_along_axis(proba, top[:, None], axis=1)[:, 0]
     edges = np.linspace(0, 1, n_bins + 1)
@@ -101,9 +110,14 @@ def reliability_curve(
     >>> predicted.round(2), observed
     (array([0.2, 0.7]), array([0., 1.]))
     """
-    if strategy not in ("quantile", "positives"):
+    if not isinstance(strategy, str) or strategy not in ("quantile", "positives"):
         raise ValueError(f"strategy must be 'quantile' or 'positives'. Got {strategy!r} instead.")
-    y_true, proba = np.asarray(y_true, dtype=bool), np.asarray(proba, dtype=np.float64)
+    check_whole(n_bins, "n_bins")
+    classes, proba = read_classes(y_true), probabilities(proba, "proba")
+    if not np.isin(distinct(classes), [0, 1]).all():
+        raise ValueError(f"y_true must say whether a sample is positive. Got {classes[0]!r} in it.")
+    check_axis(proba, "proba", len(classes))
+    y_true = classes.astype(bool)
     if strategy == "quantile":
         observed, predicted = calibration_curve(y_true, proba, n_bins=n_bins, strategy=strategy)
         return predicted, observed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
 from focalsk.displays._axes import COLORS, as_text, legend_below, new_axes
+from focalsk.displays._checks import real_numbers
 
 __all__ = ["EpochsDisplay"]
 
@@ -111,12 +113,20 @@ class EpochsDisplay:
 
     @classmethod
     def _of_history(cls, history: Any, net: Any) -> EpochsDisplay:
+        rows = list(history) if isinstance(history, Sequence) else []
+        if not rows or not all(isinstance(row, Mapping) for row in rows):
+            raise ValueError(
+                "history must be a list with a dict for each epoch, with 'train_loss' in it. Got "
+                f"{reprlib.repr(history)}."
+            )
         columns = {"training loss": "train_loss", "held-out loss": "valid_loss"}
         curves = {
-            name: np.array([row.get(column, np.nan) for row in history], dtype=float)
+            name: real_numbers([row.get(column, np.nan) for row in rows], column)
             for name, column in columns.items()
         }
         curves = {name: values for name, values in curves.items() if not np.isnan(values).all()}
+        if not curves:
+            raise ValueError("history must have a 'train_loss' or 'valid_loss' that is a number.")
         scores = getattr(net, "validation_scores_", None)
         if not scores:
             watched = [name for name in curves if name == "held-out loss"]
@@ -202,8 +212,10 @@ class EpochsDisplay:
 
 def _limits(curves: Sequence[Any]) -> tuple[float, float]:
     """From the lowest loss to the highest but the first epochs' peaks."""
-    values = np.concatenate(curves)
-    low = float(np.nanmin(values))
-    high = float(np.nanmax([np.nanquantile(curve, 0.98) for curve in curves]))
+    finite = [known for curve in curves if len(known := curve[np.isfinite(curve)])]
+    if not finite:
+        return 0.0, 1.0
+    low = float(np.min([known.min() for known in finite]))
+    high = float(np.max([np.quantile(known, 0.98) for known in finite]))
     pad = 0.05 * (high - low) or 0.05
     return low - pad, high + pad

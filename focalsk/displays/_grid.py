@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from focalsk.displays._axes import as_text, new_axes
+from focalsk.displays._checks import check_number
 from focalsk.displays._statistics import LEVEL, corrected_ttest, holm
 
 __all__ = ["GridDisplay"]
@@ -156,6 +157,9 @@ class GridDisplay:
         ValueError
             If there is no such parameter or metric.
         """
+        check_number(level, "level", 0, 1)
+        if "params" not in cv_results:
+            raise ValueError("cv_results must be the cv_results_ of a search. Got no 'params'.")
         columns, rows = _values(cv_results, x), _values(cv_results, y)
         splits = _split_scores(cv_results, metric)
         x_values, y_values = _distinct(columns), _distinct(rows)
@@ -185,7 +189,7 @@ class GridDisplay:
             y_values=y_values,
             x_name=x,
             y_name=y,
-            score_name=metric if score_name is None else score_name,
+            score_name=metric if score_name is None else str(score_name),
             level=level,
         ).plot(ax)
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from focalsk.displays._axes import as_text, new_axes
+from focalsk.displays._checks import check_number, real_numbers
 from focalsk.displays._statistics import LEVEL
 
 __all__ = ["CriticalDifferenceDisplay"]
@@ -91,7 +92,13 @@ class CriticalDifferenceDisplay:
         ValueError
             With less than two data sets or three methods.
         """
-        table = pd.DataFrame(scores)
+        check_number(level, "level", 0, 1)
+        if greater_is_better not in (True, False):
+            raise TypeError(f"greater_is_better must be a bool. Got {greater_is_better!r} instead.")
+        values = real_numbers(scores, "scores")
+        if values.ndim != 2:
+            raise ValueError(f"scores must have two dimensions. Got the shape {values.shape}.")
+        table = pd.DataFrame(values, columns=getattr(scores, "columns", None))
         n, k = table.shape
         if n < 2 or k < 3:
             raise ValueError(

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
-from sklearn.utils.validation import check_is_fitted
 
 from focalsk.displays._axes import COLORS, MARKERS, as_text, legend_below, new_axes, unit_axis
 from focalsk.displays._calibration import reliability_curve
+from focalsk.displays._checks import (
+    check_classifier,
+    check_known,
+    distinct,
+    positives,
+    read_classes,
+)
 from focalsk.displays._names import by_name
 from focalsk.estimators import FocalNetClassifier, PriorCorrectedClassifier
 
@@ -115,10 +121,13 @@ class ReliabilityDisplay:
         -------
         ReliabilityDisplay
         """
-        after, before = {}, {}
+        after, before, classes = {}, {}, read_classes(y, "y")
         for name, clf in by_name(estimator).items():
-            check_is_fitted(clf)
+            check_classifier(clf)
+            check_known(classes, clf.classes_, "y")
             label = clf.classes_[-1] if pos_label is None else pos_label
+            if label not in list(clf.classes_):
+                raise ValueError(f"pos_label must be among {clf.classes_}. Got {label!r} instead.")
             column = list(clf.classes_).index(label)
             after[name] = clf.predict_proba(X)[:, column]
             bent = _before(clf, X)
@@ -177,16 +186,16 @@ class ReliabilityDisplay:
         >>> display.curves["mine"][1]
         array([0., 1.])
         """
-        y_true = np.asarray(y_true)
-        label = np.unique(y_true)[-1] if pos_label is None else pos_label
-        truth = y_true == label
-        if not truth.any():
-            raise ValueError(f"No sample is of the positive class {label!r}.")
+        y_true = read_classes(y_true)
+        label = distinct(y_true)[-1] if pos_label is None else pos_label
+        truth = positives(y_true, label)
         said = y_proba if isinstance(y_proba, Mapping) else {"classifier": y_proba}
+        if not said or not isinstance(before, Mapping | None):
+            raise ValueError("y_proba and before must be dicts of probabilities by method.")
         unknown = set(before or {}) - set(said)
         if unknown:
-            raise ValueError(f"before has methods that y_proba has not: {sorted(unknown)}.")
-        if scale not in ("auto", "logit", "linear"):
+            raise ValueError(f"before has methods that y_proba has not: {[*map(str, unknown)]}.")
+        if not isinstance(scale, str) or scale not in ("auto", "logit", "linear"):
             raise ValueError(f"scale must be 'auto', 'logit' or 'linear'. Got {scale!r} instead.")
         share = float(truth.mean())
         if scale == "auto":

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from focalsk.displays._checks import check_axis, check_number, real_numbers
+
 __all__ = ["LEVEL", "corrected_interval", "corrected_ttest", "holm"]
 
 #: p-values below it are significant.
@@ -27,7 +29,7 @@ def corrected_interval(
     test_train_ratio : float
         Number of test samples over that of training samples.
     level : float, default=0.95
-        Confidence, in (0, 1).
+        Confidence, in [0, 1].
 
     Returns
     -------
@@ -46,7 +48,8 @@ def corrected_interval(
     >>> f"{low:.3f} to {high:.3f}"
     '0.468 to 0.732'
     """
-    values = np.asarray(values, dtype=float)
+    check_number(level, "level", 0, 1, ends=True)
+    values = _folds(values, "values", test_train_ratio)
     if len(values) < 2:
         return np.nan, np.nan
     half = _standard_error(values, test_train_ratio) * stats.t.ppf((1 + level) / 2, len(values) - 1)
@@ -74,7 +77,7 @@ def corrected_ttest(differences: ArrayLike, test_train_ratio: float) -> float:
     >>> round(corrected_ttest([0.1, 0.2, 0.1, 0.3, 0.2], test_train_ratio=0.25), 3)
     0.033
     """
-    differences = np.asarray(differences, dtype=float)
+    differences = _folds(differences, "differences", test_train_ratio)
     if len(differences) < 2:
         return np.nan
     error = _standard_error(differences, test_train_ratio)
@@ -108,6 +111,14 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     left = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * left))
     return adjusted
+
+
+def _folds(values: ArrayLike, name: str, test_train_ratio: float) -> np.ndarray:
+    """A number for each fold."""
+    check_number(test_train_ratio, "test_train_ratio", 0, np.finfo(float).max, ends=True)
+    numbers = real_numbers(values, name)
+    check_axis(numbers, name, numbers.size)
+    return numbers
 
 
 def _standard_error(values: np.ndarray, test_train_ratio: float) -> float:

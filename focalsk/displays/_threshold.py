@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from sklearn.metrics import precision_score, recall_score
-from sklearn.utils.validation import check_is_fitted
 
 from focalsk.displays._axes import COLORS, legend_below, new_axes, unit_axis
+from focalsk.displays._checks import (
+    check_axis,
+    check_classifier,
+    check_known,
+    check_number,
+    distinct,
+    positives,
+    probabilities,
+    read_classes,
+    real_numbers,
+)
 from focalsk.estimators import DECISION_METRICS, FocalEnsembleClassifier
 
 __all__ = ["ThresholdDisplay"]
@@ -119,7 +129,7 @@ class ThresholdDisplay:
         ValueError
             If there are not two classes, or no samples where some are needed.
         """
-        check_is_fitted(estimator)
+        check_classifier(estimator)
         if len(estimator.classes_) != 2 or np.ndim(estimator.classes_) != 1:
             raise ValueError(
                 f"A threshold needs two classes. Got {len(estimator.classes_)} classes or labels."
@@ -134,7 +144,9 @@ class ThresholdDisplay:
             rows, truth, sample_weight = estimator._held_out
             proba = estimator.oob_decision_function_[rows, 1]
         else:
-            truth = np.asarray(y) == estimator.classes_[1]
+            classes = read_classes(y, "y")
+            check_known(classes, estimator.classes_, "y")
+            truth = positives(classes, estimator.classes_[1])
             proba = estimator.predict_proba(X)[:, 1]
         decisions = {}
         if own:
@@ -191,34 +203,27 @@ class ThresholdDisplay:
         >>> float(display.curves["recall"].max())
         1.0
         """
-        y_true = np.asarray(y_true)
-        classes = np.unique(y_true)
+        y_true = read_classes(y_true)
+        classes = distinct(y_true)
         if len(classes) != 2:
             raise ValueError(f"A threshold needs two classes. Got {len(classes)} in y_true.")
-        truth = y_true == (classes[1] if pos_label is None else pos_label)
-        return cls._draw(truth, np.asarray(y_proba), metrics, decisions, sample_weight, ax)
+        truth = positives(y_true, classes[1] if pos_label is None else pos_label)
+        return cls._draw(truth, y_proba, metrics, decisions, sample_weight, ax)
 
     @classmethod
     def _draw(
         cls,
         truth: ArrayLike,
-        proba: NDArray[np.float64],
+        y_proba: ArrayLike,
         metrics: Metrics,
         decisions: Mapping[str, float] | None,
         weight: ArrayLike | None,
         ax: Any,
     ) -> ThresholdDisplay:
-        known = ~np.isnan(proba)
-        truth, proba = np.asarray(truth)[known].astype(int), proba[known]
-        weight = None if weight is None else np.asarray(weight)[known]
-        marked = list((decisions or {}).values())
-        thresholds = _thresholds(truth == 1, proba, marked)
-        several = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
+        truth, proba, weight = _read_samples(np.asarray(truth), y_proba, weight)
+        thresholds = _thresholds(truth == 1, proba, _read_decisions(decisions))
         curves = {}
-        for metric in several:
-            if isinstance(metric, str) and metric not in _METRICS:
-                known_ones = ", ".join(map(repr, _METRICS))
-                raise ValueError(f"metrics must be among {known_ones}. Got {metric!r} instead.")
+        for metric in _read_metrics(metrics):
             values = _values(metric, truth, proba, weight, thresholds)
             curves[_name(metric)] = np.array(values, dtype=np.float64)
         return cls(thresholds=thresholds, curves=curves, decisions=decisions).plot(ax)
@@ -276,6 +281,47 @@ class ThresholdDisplay:
                 fontsize="small",
                 color="0.25",
             )
+
+
+def _read_samples(
+    truth: NDArray[np.bool_], y_proba: Any, sample_weight: Any
+) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64] | None]:
+    """Classes of 0 and 1, probabilities and weights of the samples whose probability is known."""
+    proba = probabilities(y_proba, "y_proba", missing=True)
+    check_axis(proba, "y_proba", len(truth))
+    known = ~np.isnan(proba)
+    truth, proba, counts = truth[known].astype(int), proba[known], None
+    if sample_weight is not None:
+        counts = real_numbers(sample_weight, "sample_weight")
+        check_axis(counts, "sample_weight", len(known))
+        counts = counts[known]
+        if not (np.isfinite(counts).all() and (counts >= 0).all()):
+            raise ValueError("sample_weight must be finite and not negative.")
+    if not np.bincount(truth, counts, 2).all():
+        raise ValueError("A threshold needs samples of both classes that have a probability.")
+    return truth, proba, counts
+
+
+def _read_decisions(decisions: Any) -> list[float]:
+    """The thresholds to mark."""
+    if not isinstance(decisions, Mapping | None):
+        raise TypeError(f"decisions must be a dict of thresholds. Got {decisions!r} instead.")
+    marked = list((decisions or {}).values())
+    for threshold in marked:
+        if threshold == threshold:  # NaN stands for a rule without a threshold
+            check_number(threshold, "A threshold of decisions", 0, 1, ends=True)
+    return marked
+
+
+def _read_metrics(metrics: Any) -> list[Any]:
+    several = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
+    if not (isinstance(several, Iterable) and (several := list(several))):
+        raise ValueError(f"metrics must be some names or functions. Got {metrics!r} instead.")
+    for metric in several:
+        if not callable(metric) and metric not in _METRICS:
+            known = ", ".join(map(repr, _METRICS))
+            raise ValueError(f"metrics must be among {known}. Got {metric!r} instead.")
+    return several
 
 
 def _values(

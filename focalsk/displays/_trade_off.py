@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import recall_score
-from sklearn.utils.validation import check_is_fitted
 
 from focalsk.displays._axes import COLORS, as_text, new_axes, plain_log_axis, write_names
 from focalsk.displays._calibration import expected_calibration_error
+from focalsk.displays._checks import check_axis, check_classifier, read_classes
 from focalsk.displays._names import by_name
 
 __all__ = ["TradeOffDisplay"]
@@ -86,7 +86,7 @@ class TradeOffDisplay:
         """
         said = {}
         for name, clf in by_name(estimator).items():
-            check_is_fitted(clf)
+            check_classifier(clf)
             said[name] = clf.predict(X), clf.predict_proba(X)
         return cls.from_predictions(y, said, classes=clf.classes_, ax=ax)
 
@@ -126,10 +126,13 @@ class TradeOffDisplay:
         >>> round(display.balanced_accuracy["mine"], 3), round(display.calibration_error["mine"], 3)
         (0.833, 0.3)
         """
-        y_true = np.asarray(y_true)
+        y_true = read_classes(y_true)
+        if not (isinstance(predictions, Mapping) and predictions):
+            raise ValueError("predictions must be a dict of (y_pred, y_proba) by method.")
         errors, accuracies = {}, {}
         for name, (y_pred, proba) in predictions.items():
             errors[name] = expected_calibration_error(y_true, proba, classes=classes)
+            check_axis(np.asarray(y_pred), "y_pred", len(y_true))
             recalls = recall_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
             accuracies[name] = float(recalls)
         return cls(calibration_error=errors, balanced_accuracy=accuracies).plot(ax)

@@ -84,7 +84,8 @@ def compute_alpha(
           the effective number of samples [1]_.
         - a number in [0, 1], with two classes only: the weight of `classes[1]`; `classes[0]` gets
           `1 - alpha`, as in RetinaNet [2]_.
-        - a mapping from classes to weights; a class it does not name gets 1.
+        - a mapping from classes to weights; a class it does not name gets 1. So is a Series of
+          pandas whose index is not 0, 1, and so on: ``1 / y.value_counts()``, say.
         - an array of shape (n_classes,), one weight for each class in the order of `classes`.
 
         Under a scheme, a class without samples gets weight 0.
@@ -154,10 +155,10 @@ def compute_alpha(
         return _from_scheme(alpha, counts, beta)
     if isinstance(alpha, Real) and not isinstance(alpha, (bool, np.bool_)):
         weight = _from_number(float(alpha), counts)
-    elif isinstance(alpha, Mapping):
-        weight = _from_mapping(alpha, names)
+    elif isinstance(named := by_class(alpha), Mapping):
+        weight = _from_mapping(named, names)
     else:
-        weight = _from_array(alpha, counts)
+        weight = _from_array(named, counts)
     if not weight.any():
         raise ValueError(f"alpha must give at least one class a positive weight. Got {alpha!r}.")
     return np.tile(weight, (2, 1)) if weight.ndim < counts.ndim else weight
@@ -211,12 +212,32 @@ def _from_array(alpha: ArrayLike, counts: Floats) -> Floats:
     return weight
 
 
+def by_class(values: Any) -> Any:
+    """A Series of pandas whose index is not 0, 1, ... as a mapping; others as they are.
+
+    What ``value_counts`` gives is in the order of the counts, and not in that of the classes.
+    """
+    if not hasattr(values, "to_dict") or getattr(values, "ndim", 0) != 1:
+        return values
+    return values if list(values.index) == list(range(len(values))) else dict(values.items())
+
+
+def as_numbers(values: Any) -> Floats | None:
+    """A float64 copy; None if something in it is no number: a date, a complex number, a bool."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        return None
+    try:
+        given = np.array(values)
+        return None if given.dtype.kind in "cmMb" else given.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def _as_weights(value: ArrayLike, name: str) -> Floats:
     """Return a float64 copy of finite, non-negative numbers."""
-    try:
-        weight = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers. Got {reprlib.repr(value)}.") from error
+    weight = as_numbers(value)
+    if weight is None:
+        raise ValueError(f"{name} must hold numbers. Got {reprlib.repr(value)}.")
     if not (np.isfinite(weight).all() and (weight >= 0).all()):
         found = value if isinstance(value, list) and len(value) < 20 else reprlib.repr(value)
         raise ValueError(f"{name} must be finite and not negative. Got {found}.")
@@ -242,7 +263,7 @@ def _count(
     with np.errstate(over="ignore"):
         if not np.isfinite(weight.sum()):
             raise ValueError("sample_weight must have a finite sum. Got larger values.")
-    names = None if classes is None else np.asarray(classes).tolist()
+    names = None if classes is None else _names(classes)
     if names is not None and any(name is None or name != name for name in names):
         raise ValueError(f"classes must not be missing. Got {names}.")
     if names is not None and len(set(names)) != len(names):
@@ -250,9 +271,19 @@ def _count(
     return _count_labels(y, names, weight) if y.ndim == 2 else _count_classes(y, names, weight)
 
 
+def _names(classes: ArrayLike) -> list[Any]:
+    names = _as_labels(classes)
+    if names.ndim != 1:
+        raise ValueError(f"classes must be a list of labels. Got {reprlib.repr(classes)}.")
+    return names.tolist()
+
+
 def _as_labels(y: Any) -> NDArray[Any]:
     """As an array, in which a list of numbers and strings does not become one of strings."""
-    array = np.asarray(y)
+    try:
+        array = np.asarray(y)
+    except ValueError as error:  # ragged
+        raise ValueError(f"Labels must be in an array or list. Got {reprlib.repr(y)}.") from error
     if array.dtype.kind == "U" and isinstance(y, (list, tuple)):
         mixed = not all(isinstance(label, str) for label in np.asarray(y, dtype=object).flat)
         array = np.asarray(y, dtype=object) if mixed else array

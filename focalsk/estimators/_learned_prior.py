@@ -46,7 +46,10 @@ class Seen(NamedTuple):
 
     def share(self) -> NDArray[np.float64]:
         """Weighted share of each class, of shape (n_classes,)."""
-        counts = np.bincount(self.codes, self.weight, minlength=len(self.classes))
+        weight = None if self.weight is None else np.asarray(self.weight, dtype=np.float64)
+        if weight is not None and weight.any():  # whose sum may overflow
+            weight = weight / weight.max()
+        counts = np.bincount(self.codes, weight, minlength=len(self.classes))
         return counts / counts.sum()
 
     def rows(self, index: Any) -> Seen:

@@ -22,6 +22,7 @@ from focalsk._compat._sklearn import (
     check_targets,
     fit_context,
 )
+from focalsk.estimators._class_weight import as_numbers, by_class
 from focalsk.estimators._learned_prior import Seen, add_counters, learned_prior, remove_counters
 from focalsk.estimators._types import Numbers
 from focalsk.estimators._validation import check_no_missing, plain
@@ -68,7 +69,8 @@ class PriorCorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         The prior that probabilities are to have. None is that of the data given to `fit`, in which
         a sample of weight 2 counts twice. 'unweighted' counts each sample once: for a
         `sample_weight` that is no part of the data but meant to balance classes. Numbers are for
-        data of another prior than those of `fit` [2]_.
+        data of another prior than those of `fit` [2]_. A Series of pandas whose index is not 0, 1,
+        and so on is read by its index, as ``y.value_counts()`` is.
     decision : {'estimator', 'posterior'}, default='estimator'
         How `predict` decides: as `estimator` does, whose balanced decisions are what resampling and
         class weights are for; or for the class of the greatest corrected probability, as a Bayes
@@ -174,7 +176,10 @@ class PriorCorrectedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimato
         self.classes_, codes = np.unique(targets, return_inverse=True)
         weight = None
         if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            weight = plain(sample_weight, "sample_weight")
+            weight = check_sample_weight(weight, X, ensure_non_negative=True)
+            if not weight.any():
+                raise ValueError("sample_weight must be positive for some samples. Got only zeros.")
         data = Seen(self.classes_, codes, weight)
         target_prior = self._target_prior(data)
         if not isinstance(self.train_prior, str):
@@ -303,16 +308,17 @@ def shift_prior(
 
 def _as_prior(name: str, value: Any, classes: NDArray[Any]) -> NDArray[np.float64]:
     """A prior from numbers that need not sum to 1."""
-    if isinstance(value, dict):
+    value = by_class(value)
+    if isinstance(value, Mapping):
         if set(value) != set(classes.tolist()):
             raise ValueError(
                 f"The {name!r} parameter of PriorCorrectedClassifier must have the classes "
                 f"{classes.tolist()} for its keys. Got {list(value)} instead."
             )
         value = [value[c] for c in classes.tolist()]
-    prior = np.asarray(value, dtype=np.float64)
-    fits = prior.shape == classes.shape and np.isfinite(prior).all()
-    if not fits or (prior < 0).any() or not prior.any():
+    prior = as_numbers(value)
+    fits = prior is not None and prior.shape == classes.shape and np.isfinite(prior).all()
+    if prior is None or not fits or (prior < 0).any() or not prior.any():
         raise ValueError(
             f"The {name!r} parameter of PriorCorrectedClassifier must hold one number per class, "
             f"here {len(classes)}, none of them negative, not all of them 0. Got {value!r} instead."

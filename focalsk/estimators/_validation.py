@@ -62,6 +62,8 @@ def _check_dense(y: Any) -> None:
             "Sparse data was passed for y, but dense data is required for one class per sample. "
             "Use '.toarray()' to convert it to a dense array."
         )
+    if isinstance(y, np.ndarray) and y.dtype.kind == "S":  # scikit-learn up to 1.6 takes them
+        raise TypeError("Labels represented as bytes are not supported: decode them to strings.")
 
 
 def plain(values: Any, name: str = "X") -> Any:
@@ -106,6 +108,12 @@ def _check_kind(estimator: Classifier, X: Any) -> None:
             f"{type(estimator).__name__} without a 'module'. Images and the like need one."
         )
     _refuse_dates(X)
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        names, n = np.unique([str(name) for name in X.columns], return_counts=True)
+        if (n > 1).any():
+            raise ValueError(
+                f"Each column needs a name of its own. Got {str(names[n > 1][0])!r} twice."
+            )
 
 
 def check_range(X: Any, dtype: torch.dtype | None) -> None:

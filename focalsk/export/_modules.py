@@ -80,6 +80,11 @@ def _exported(module: torch.nn.Module, example: torch.Tensor, opset: int) -> Any
                 verbose=False,
             )
     except Exception as error:
+        if isinstance(error, ImportError) and "onnxscript" in str(error):
+            raise ImportError(
+                f"torch {torch.__version__} needs a newer onnxscript to export "
+                f"{_name_of(module)} ({error}): pip install --upgrade onnxscript"
+            ) from error
         raise ValueError(
             f"torch.onnx.export cannot export the module {_name_of(module)} for samples of shape "
             f"{tuple(example.shape[1:])} (pass X if they have another): {error}"

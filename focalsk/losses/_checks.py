@@ -38,7 +38,7 @@ def check_options(
     reduction: Reduction, avg_factor: float | Tensor | None, label_smoothing: float = 0.0
 ) -> None:
     """Refuse what is no reduction, factor or smoothing."""
-    if reduction not in ("none", "sum", "mean"):
+    if not isinstance(reduction, str) or reduction not in ("none", "sum", "mean"):
         raise ValueError(f"reduction must be 'none', 'sum' or 'mean', got {reduction!r}.")
     if avg_factor is not None and reduction != "mean":
         raise ValueError(f"avg_factor needs reduction='mean', got reduction={reduction!r}.")

@@ -84,10 +84,10 @@ def linear(X: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.T
 
     Examples
     --------
-    >>> import torch
+    >>> import numpy as np, torch
     >>> from scipy import sparse
     >>> from focalsk.nets._csr import as_tensor, linear
-    >>> X = as_tensor(sparse.eye_array(3, format="csr"))
+    >>> X = as_tensor(sparse.csr_array(np.eye(3)))
     >>> linear(X, torch.ones(2, 3, dtype=torch.float64), torch.zeros(2, dtype=torch.float64))
     tensor([[1., 1.],
             [1., 1.],

@@ -12,8 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import EpochTimer
 from skorch.dataset import get_len
 from skorch.utils import is_dataset, to_device
+from torch.nn.parameter import is_lazy
 
 from focalsk._compat._skorch import optimizer_names
+from focalsk._compat._torch import takes_lazy_parameters
 from focalsk.losses import FocalLoss
 from focalsk.nets._adam import quick_step
 from focalsk.nets._array_net import EVALUATION_VALUES, ArrayNet
@@ -190,6 +192,15 @@ class FocalNet(ArrayNet):
         if self.dtype is not None:
             self.module_.to(self.dtype)
         return self
+
+    def get_params_for_optimizer(
+        self, prefix: str, named_parameters: Any
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        named = list(named_parameters)
+        args, kwargs = super().get_params_for_optimizer(prefix, named)
+        if kwargs.get("fused") and any(is_lazy(p) for _, p in named):
+            kwargs["fused"] = takes_lazy_parameters()
+        return args, kwargs
 
     # Training -----------------------------------------------------------------------------------
 

@@ -270,9 +270,8 @@ def _default_functions(kind: type) -> dict[str, Any]:
 
 
 def _decode_given(state: Mapping[str, Any]) -> Any:
-    name, found = state["name"], given()
-    if isinstance(found, Mapping):
-        found = found.get(name)
+    name = state["name"]
+    found = given(name)
     if found is None:
         raise ValueError(
             f"The model has a module of your own, {name}, whose code is not in the file: pass "

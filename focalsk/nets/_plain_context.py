@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 __all__ = ["given", "given_modules", "is_saving", "without_code"]
 
 _saving: ContextVar[bool] = ContextVar("focalsk_saving", default=False)
-_given: ContextVar[Any] = ContextVar("focalsk_given", default=None)
+_given: ContextVar[tuple[Any, set[str]] | None] = ContextVar("focalsk_given", default=None)
 
 
 @contextlib.contextmanager
@@ -29,15 +29,21 @@ def is_saving() -> bool:
 
 
 @contextlib.contextmanager
-def given_modules(modules: Any) -> Iterator[None]:
-    """Within, states that name a module of the user's get this one, or that of a dict by name."""
-    token = _given.set(modules)
+def given_modules(modules: Any) -> Iterator[set[str]]:
+    """Within, states that name a module of the user's get this one, or that of a dict by name.
+
+    Gives the set of the names that have been asked for.
+    """
+    asked: set[str] = set()
+    token = _given.set((modules, asked))
     try:
-        yield
+        yield asked
     finally:
         _given.reset(token)
 
 
-def given() -> Any:
-    """What :func:`given_modules` was told; None outside."""
-    return _given.get()
+def given(name: str) -> Any:
+    """The module that :func:`given_modules` was told for a name, if any."""
+    modules, asked = _given.get() or (None, set())
+    asked.add(name)
+    return modules.get(name) if isinstance(modules, Mapping) else modules

@@ -115,7 +115,7 @@ def load_model(
         The file.
     module : torch.nn.Module class, factory or instance, or dict of those by name, default=None
         The `module` that the estimator was made with, if it was one of your own: the file has its
-        weights alone. A dict where a model has several.
+        weights alone. A dict where a model has several, and it may hold more than those.
     trusted : iterable of str, default=()
         Full names of further types that the file may hold, such as
         ``"mypackage.steps.MyTransformer"``. Trust only what you know: their code runs.
@@ -130,7 +130,9 @@ def load_model(
     ------
     ValueError
         If the file is no model, has changed, holds types that are not trusted, or if `module` is
-        needed or does not fit. The message names the file.
+        needed, does not fit or has no place in it. The message names the file.
+    TypeError
+        If `module` can be no module, or `trusted` is no list of names.
     OSError
         If there is no such file.
 
@@ -186,6 +188,7 @@ def read_model(
 ) -> dict[str, Any]:
     """What :func:`write_model` was given, and the versions it was written with."""
     skops, name = _skops(), os.fspath(path)
+    _check_given(module)
     data = _checked(path)
     try:
         types = skops.get_untrusted_types(data=data)
@@ -198,7 +201,7 @@ def read_model(
             "know them, load_model(..., trusted=[...]) takes their names: their code may run."
         )
     try:
-        with given_modules(module), warnings.catch_warnings():
+        with given_modules(module) as asked, warnings.catch_warnings():
             warnings.simplefilter("ignore", InconsistentVersionWarning)  # said in one line
             content = skops.loads(data, trusted=types)
         check_indices(content)
@@ -207,7 +210,22 @@ def read_model(
     held = content if isinstance(content, dict) else {}
     if "estimator" not in held or not isinstance(held.get("versions"), dict):
         raise ValueError(f"{name} holds no model.")
+    if module is not None and not asked and not isinstance(module, Mapping):
+        raise ValueError(
+            f"{name} has no module of your own: it is loaded without module=. Got {module!r}."
+        )
     return content
+
+
+def _check_given(module: Any) -> None:
+    """Refuse what can be no module of the user's, nor a dict of them."""
+    every = module.values() if isinstance(module, Mapping) else [module]
+    wrong = [one for one in every if one is not None and not callable(one)]
+    if wrong:
+        raise TypeError(
+            "module must be a torch.nn.Module class, factory or instance, or a dict of those by "
+            f"name. Got {wrong[0]!r}."
+        )
 
 
 def _checked(path: str | os.PathLike[str]) -> bytes:

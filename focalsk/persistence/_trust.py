@@ -76,7 +76,10 @@ _METRICS, _ENDINGS = "sklearn.metrics", ("_score", "_loss", "_error")
 
 def untrusted(names: Iterable[str], trusted: Iterable[str] = ()) -> list[str]:
     """Those of the names that neither focalsk nor the user (`trusted`) trusts."""
-    rest = set(names) - _NAMED - set(trusted)
+    known = trusted if isinstance(trusted, str) or not isinstance(trusted, Iterable) else [*trusted]
+    if not (isinstance(known, list) and all(isinstance(name, str) for name in known)):
+        raise TypeError(f"trusted must be a list of names. Got {known!r} instead.")
+    rest = set(names) - _NAMED - set(known)
     return sorted(name for name in rest if not _is_public(name))
 
 

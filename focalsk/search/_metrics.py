@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from focalsk._compat._sklearn import HAS_BRIER_OF_SEVERAL, POSITIVE_OF_SEVERAL
 from focalsk.estimators import FittedStream, TargetCoding
 
 __all__ = ["METRICS", "Answers", "Truth", "Values", "accuracy", "read_truth"]
@@ -301,6 +302,8 @@ def _average_precision(
     # With labels of more than two classes, scikit-learn still wants 1 among them or as default.
     if pos_label != 1 or isinstance(pos_label, bool):
         return None
+    if POSITIVE_OF_SEVERAL and 1 not in truth.classes.tolist():
+        return None
     areas = [
         _area_under_precision(scores[..., c], truth.codes == c, truth.weight)
         for c in range(len(truth.classes))
@@ -402,6 +405,7 @@ METRICS: dict[Any, Callable[..., Values | None]] = {
     metrics.average_precision_score: _average_precision,
     metrics.roc_auc_score: _roc_auc,
     metrics.log_loss: _of_probabilities(_log_losses, takes_strings=True),
-    # Of two strings, the Brier score wants to be told the positive one.
-    metrics.brier_score_loss: _of_probabilities(_brier_scores, takes_strings=False),
 }
+if HAS_BRIER_OF_SEVERAL:  # an older one is of two classes, and rounds otherwise
+    # Of two strings, the Brier score wants to be told the positive one.
+    METRICS[metrics.brier_score_loss] = _of_probabilities(_brier_scores, takes_strings=False)

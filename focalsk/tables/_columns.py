@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,16 @@ class Columns:
     notes: dict[Any, str] = field(default_factory=dict)
     suspects: dict[Any, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for kind in ("numeric", "categorical", "text", "dates"):
+            names = getattr(self, kind)
+            if isinstance(names, str | Set) or not isinstance(names, Collection):
+                raise TypeError(f"{kind} must be a list of names. Got {names!r} instead.")
+            object.__setattr__(self, kind, list(names))
+        twice = [name for name, n in Counter(self.used).items() if n > 1]
+        if twice:
+            raise ValueError(f"Each column has one place. Got {twice[0]!r} twice.")
 
     @property
     def used(self) -> list[Any]:
@@ -178,8 +190,7 @@ def infer_columns(
         raise ValueError("X must have columns. Got none.")
     if unknown := [name for name in options.types or {} if name not in X]:
         raise ValueError(f"types must name columns of X. Got {unknown[0]!r} besides.")
-    if y is not None and (n := np.shape(y)[0]) != len(X):
-        raise ValueError(f"y must have one entry per row of X, {len(X)} in all. Got {n}.")
+    codes = None if y is None else _class_codes(y, len(X))
     notes, told = dict(X.attrs.get("notes", {})), list(X.attrs.get("told", []))
     earlier = dict(X.attrs.get("readings", {}))
     words = {name: X[name] for name in X if is_words(X[name]) and name not in earlier}
@@ -190,7 +201,6 @@ def infer_columns(
     settings = {name: reading.settings() for name, reading in readings.items()}
     settings |= {name: earlier[name] for name in X if name in earlier}
     columns = Columns(told=told, readings={name: how for name, how in settings.items() if how})
-    codes = None if y is None else np.unique(np.asarray(y), return_inverse=True)[1]
     for name in X:
         values = without(X[name], options.missing)
         n_gone = int(values.isna().sum() - X[name].isna().sum())
@@ -207,6 +217,25 @@ def infer_columns(
     return columns
 
 
+def _class_codes(y: ArrayLike, n: int) -> NDArray[np.intp]:
+    """Classes by number, one per row."""
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise ValueError("Input y is a masked array with missing values: fill or drop them.")
+    classes = np.asarray(y)
+    if classes.ndim != 1:
+        raise ValueError(f"y must have one dimension. Got the shape {classes.shape} instead.")
+    if len(classes) != n:
+        raise ValueError(f"y must have one entry per row of X, {n} in all. Got {len(classes)}.")
+    if pd.isna(classes).any():
+        raise ValueError("y must hold classes, with none missing.")
+    if classes.dtype.kind == "f" and (classes != np.round(classes)).any():
+        raise ValueError("y must hold classes. Got numbers with fractions.")
+    try:
+        return pd.factorize(classes)[0]
+    except TypeError as error:  # what has no hash
+        raise ValueError(f"y must hold classes. Got {classes[0]!r}.") from error
+
+
 def make_options(
     decimal: str | None,
     thousands: str | None,
@@ -215,9 +244,14 @@ def make_options(
     types: Mapping[str, str] | None,
 ) -> Options:
     """What a user says of a table, checked."""
-    if isinstance(missing, str):
-        missing = [missing]
-    return Options(decimal, thousands, date_format, tuple(map(label_of, missing)), types)
+    words = [missing] if isinstance(missing, str) else missing
+    if isinstance(words, bytes) or not isinstance(words, Iterable):
+        raise TypeError(f"missing must be a list of words and numbers. Got {missing!r}.")
+    words = [word for word in words if not (word is None or word is pd.NA or word != word)]
+    wrong = [word for word in words if not isinstance(word, str | Real | np.generic)]
+    if wrong:
+        raise TypeError(f"missing must be a list of words and numbers. Got {wrong[0]!r} in it.")
+    return Options(decimal, thousands, date_format, tuple(map(label_of, words)), types)
 
 
 def _sort_in(
@@ -377,6 +411,7 @@ def describe(
     Numeric: age
     Columns left out: id (row numbers)
     """
+    classes, counts = np.asarray(classes), np.asarray(counts)
     kinds = [
         f"{len(names)} {kind}"
         for kind in ("numeric", "categorical", "text")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,16 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.validation import check_is_fitted
 
 from focalsk.tables._columns import Columns
+from focalsk.tables._files import refuse_twins
 from focalsk.tables._frames import (
     MISSING_WORDS,
     as_numbers,
     is_words,
     label_of,
+    measure_of,
     plain_frame,
     some,
     without,
@@ -73,7 +76,7 @@ class ColumnPicker(TransformerMixin, BaseEstimator):
             If a column is absent.
         """
         X = plain_frame(X)
-        _check_columns(X, self.columns)
+        _check_columns(X, columns=self.columns)
         return X[list(self.columns)]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
@@ -84,10 +87,15 @@ class ColumnPicker(TransformerMixin, BaseEstimator):
         return True
 
 
-def _check_columns(X: pd.DataFrame, names: Any) -> None:
+def _check_columns(X: pd.DataFrame, **lists: Any) -> None:
+    for kind, names in lists.items():
+        if isinstance(names, str) or not isinstance(names, Collection):
+            raise TypeError(f"{kind} must be a list of names. Got {names!r} instead.")
+    names = [name for names in lists.values() for name in names]
     absent = [name for name in names if name not in X]
     if absent:
         raise ValueError(f"X lacks the columns {some(map(repr, absent))}.")
+    refuse_twins(X[list(dict.fromkeys(names))])
 
 
 class TableCleaner(TransformerMixin, BaseEstimator):
@@ -109,6 +117,9 @@ class TableCleaner(TransformerMixin, BaseEstimator):
     ----------
     median_ : dict of str to float
         What missing numbers become, if `impute` is True.
+    measures_ : dict of str to str
+        What the numbers of a column stand for, where that was known in `fit`: 'numbers', 'dates'
+        or 'times'.
     known_ : dict of str to dict
         The categories of `fit` by what is the same whatever the form of the table: 1, 1.0 and
         '1.0', or True and 'true'.
@@ -169,7 +180,7 @@ class TableCleaner(TransformerMixin, BaseEstimator):
         DataFrame of shape (n_samples, n_numbers + n_strings)
         """
         self.known_: dict[str, dict[str, str]] = {}
-        clean = self._clean(X)
+        clean, self.measures_ = self._clean(X)
         medians = clean[list(self.numbers)].median() if self.impute else pd.Series(dtype=float)
         self.median_ = {name: float(value) for name, value in medians.fillna(0.0).items()}
         return clean.fillna(self.median_) if self.impute else clean
@@ -189,36 +200,56 @@ class TableCleaner(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a column is absent, or one of numbers holds something else or infinite values.
+            If a column is absent, or one of numbers holds something else or infinite values, or
+            dates where `fit` had numbers.
         """
-        clean = self._clean(X)
+        check_is_fitted(self)
+        clean, measures = self._clean(X)
+        self._check_measures(measures)
         return clean.fillna(self.median_) if self.impute else clean
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the output's columns, whatever the input's are."""
         return np.array([*self.numbers, *self.strings], dtype=object)
 
-    def _clean(self, X: Any) -> pd.DataFrame:
+    def _clean(self, X: Any) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The plain columns, and what the numbers among them stand for, where that is known."""
         X = plain_frame(X)
-        names = [*self.numbers, *self.strings]
-        _check_columns(X, names)
+        _check_columns(X, numbers=self.numbers, strings=self.strings)
         readings = self.readings or {}
         columns: dict[str, Any] = {}
+        measures: dict[str, str] = {}
         for name in self.numbers:
             values = X[name]
             if values.dtype.kind not in "fiu" and is_words(values):
                 reading = Reading(**readings.get(name, {"kind": "numeric"}))
                 values = apply_reading(values, reading)
+            measures[name] = measure_of(values)
             columns[name] = as_numbers(without(values, readings.get(name, {}).get("missing", ())))
         for name in self.strings:
             missing = readings.get(name, {}).get("missing", ())
             columns[name] = self._as_strings(X[name], missing)
-        return pd.DataFrame(columns, index=X.index)
+        known = {name: measure for name, measure in measures.items() if measure}
+        return pd.DataFrame(columns, index=X.index), known
+
+    def _check_measures(self, measures: Mapping[str, str]) -> None:
+        """Refuse dates where `fit` had numbers, and the like."""
+        known = getattr(self, "measures_", {})  # models of version 0.2 have none
+        for name, measure in measures.items():
+            if known.get(name, measure) != measure:
+                raise ValueError(
+                    f"Column {name!r} must hold {known[name]}, as in fit. Got {measure} instead."
+                )
 
     def _as_strings(self, values: pd.Series, missing: Any) -> NDArray[Any]:
         if missing:
             values = strip_cells(values, missing)
-        codes, distinct = pd.factorize(values.astype(object))
+        try:
+            codes, distinct = pd.factorize(values.astype(object))
+        except TypeError:  # what has no hash
+            raise ValueError(
+                f"Column {values.name!r} must hold words or numbers. Got {values.iloc[0]!r}."
+            ) from None
         labels = [label_of(value) for value in distinct]
         name = str(values.name)
         if name not in self.known_:  # in fit
@@ -278,8 +309,7 @@ def make_encoder(columns: Columns) -> Pipeline:
     >>> make_encoder(infer_columns(X)).fit_transform(X).shape
     (4, 4)
     """
-    if not isinstance(columns, Columns):
-        raise TypeError(f"columns must be a Columns, as infer_columns gives. Got {columns!r}.")
+    _check_is_columns(columns)
     numeric = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         StandardScaler(),
@@ -307,6 +337,11 @@ def make_encoder(columns: Columns) -> Pipeline:
     return Pipeline([("columns", clean), *steps])
 
 
+def _check_is_columns(columns: Any) -> None:
+    if not isinstance(columns, Columns):
+        raise TypeError(f"columns must be a Columns, as infer_columns gives. Got {columns!r}.")
+
+
 def _text_encoder() -> Pipeline:
     from skrub import StringEncoder  # takes a second to import: only where there are texts
 
@@ -326,6 +361,7 @@ def make_cleaner(columns: Columns) -> TableCleaner:
     TableCleaner
         Its output is a frame with the columns' names.
     """
+    _check_is_columns(columns)
     return TableCleaner(
         numbers=columns.numeric,
         strings=columns.categorical,

@@ -327,5 +327,7 @@ def _complaint(message: str) -> str:
 
 
 def _first_cause(message: str) -> str:
+    """The line below the line of the file, which may have several."""
+    below = re.search(r"^Original Line: .*?\n\n+([^\n]+)", message, re.DOTALL | re.MULTILINE)
     lines = [line for line in message.splitlines() if line.strip()]
-    return next((line for line in lines[1:] if "Original Line" not in line), lines[0])
+    return below[1] if below else next(iter(lines[1:]), lines[0])

@@ -17,6 +17,7 @@ __all__ = [
     "is_words",
     "kind_of",
     "label_of",
+    "measure_of",
     "plain_column",
     "plain_frame",
     "some",
@@ -29,7 +30,14 @@ _WORDS = (
     r"undefined k.a. #value! #div/0! #null! #ref! #name? \n",
 )
 MISSING_WORDS = frozenset(" ".join(_WORDS).split())
-_DAY = pd.Timedelta(days=1)
+_DAY = np.timedelta64(1, "D")
+_DATES = ("datetime", "datetime64", "date", "period")
+_TIMES = ("timedelta", "timedelta64", "time")
+#: Types of polars that NumPy has not.
+_OBJECTS = (
+    *("Categorical", "Enum", "String", "Binary", "Decimal", "Int128", "UInt128"),
+    *("Object", "List", "Array", "Struct", "Null"),
+)
 
 
 def plain_frame(X: Any) -> pd.DataFrame:
@@ -85,6 +93,8 @@ def plain_column(values: pd.Series) -> pd.Series | None:
     dtype = values.dtype
     if types.is_object_dtype(dtype):
         return _words_of_mixed(values)
+    if isinstance(dtype, pd.SparseDtype):
+        return values.sparse.to_dense()
     if isinstance(dtype, pd.ArrowDtype):
         import pyarrow
 
@@ -96,7 +106,7 @@ def plain_column(values: pd.Series) -> pd.Series | None:
         return values.astype(object if values.hasnans else bool)
     if types.is_integer_dtype(dtype) and not values.hasnans:
         return values.astype(dtype.numpy_dtype)
-    if types.is_numeric_dtype(dtype) and not isinstance(dtype, pd.SparseDtype):
+    if types.is_numeric_dtype(dtype):
         return pd.Series(values.to_numpy(float, na_value=np.nan), values.index, name=values.name)
     return None
 
@@ -115,7 +125,7 @@ def _words_of_mixed(values: pd.Series) -> pd.Series | None:
 def _of_polars(values: Any) -> Any:
     """What NumPy makes of a series of polars; categories and all that it lacks become objects."""
     kind = str(values.dtype)
-    if kind.startswith(("Categorical", "Enum", "String", "Decimal", "Object", "List", "Null")):
+    if kind.startswith(_OBJECTS):
         return pd.Series(values.to_list(), dtype=object)
     if kind == "Boolean" and values.null_count():
         return pd.Series(values.to_list(), dtype=object)
@@ -140,8 +150,7 @@ def kind_of(values: pd.Series) -> str:
     if held == "boolean":
         return "category"
     numbers = ("integer", "floating", "decimal", "mixed-integer-float")
-    dates = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period")
-    return "number" if held in numbers + dates else "mixed"
+    return "number" if held in numbers + _DATES + _TIMES else "mixed"
 
 
 def is_words(values: pd.Series) -> bool:
@@ -153,10 +162,23 @@ def is_words(values: pd.Series) -> bool:
 
 def is_date(values: pd.Series) -> bool:
     """Whether a column holds dates or times."""
+    return measure_of(values) in ("dates", "times")
+
+
+def measure_of(values: pd.Series) -> str:
+    """What numbers of a column stand for: 'dates', 'times', 'numbers', or '' if all are missing.
+
+    Parameters
+    ----------
+    values : Series
+        A column in NumPy's types.
+    """
+    if values.isna().all():
+        return ""
     if types.is_numeric_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype):
-        return False
-    dates = ("datetime", "datetime64", "date", "timedelta", "timedelta64", "time", "period")
-    return types.infer_dtype(values, skipna=True) in dates
+        return "numbers"
+    held = types.infer_dtype(values, skipna=True)
+    return "dates" if held in _DATES else "times" if held in _TIMES else "numbers"
 
 
 def as_numbers(values: pd.Series) -> NDArray[np.float64]:
@@ -170,7 +192,7 @@ def as_numbers(values: pd.Series) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If it holds something else, or infinite values.
+        If it holds something else, or infinite values, or dates that cannot be told.
     """
     if values.dtype == np.float64 or types.is_integer_dtype(values):
         numbers = values.to_numpy(np.float64)
@@ -185,25 +207,52 @@ def as_numbers(values: pd.Series) -> NDArray[np.float64]:
 
 def _to_numbers(values: pd.Series) -> NDArray[np.float64]:
     held = types.infer_dtype(values, skipna=True)
-    if held in ("date", "datetime"):
-        values = pd.to_datetime(values, utc=True).dt.tz_localize(None)
-    elif held == "time":
-        values = pd.to_timedelta(values.astype(str).where(values.notna()))
-    elif held == "boolean":
-        values = values.map({True: 1.0, False: 0.0}).astype(float)
-    if isinstance(values.dtype, pd.PeriodDtype):
-        values = values.dt.to_timestamp()
-    if types.is_datetime64_any_dtype(values):
-        values = values - pd.Timestamp(0, tz=values.dt.tz)
-    if types.is_timedelta64_dtype(values):
-        values = values / _DAY
+    if held in ("bytes", "complex"):  # NumPy would make numbers of some of them
+        raise _no_numbers(values, values.dropna().iloc[0])
     try:
-        return values.to_numpy(dtype=np.float64, na_value=np.nan)
+        if held == "boolean":
+            values = values.map({True: 1.0, False: 0.0}).astype(float)
+        elif held in _DATES + _TIMES:
+            return _to_days(values, held)
+        with np.errstate(over="ignore"):  # of numbers with more bits; infinity is refused
+            return values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError) as error:
+        raise ValueError(f"Column {values.name!r} holds values out of range: {error}.") from error
     except (TypeError, ValueError):
         wrong = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
-        raise ValueError(
-            f"Column {values.name!r} must hold numbers. Got {wrong.iloc[0]!r} instead."
-        ) from None
+        raise _no_numbers(values, wrong.iloc[0]) from None
+
+
+def _no_numbers(values: pd.Series, wrong: Any) -> ValueError:
+    return ValueError(f"Column {values.name!r} must hold numbers. Got {wrong!r} instead.")
+
+
+def _to_days(values: pd.Series, held: str) -> NDArray[np.float64]:
+    """Days, of dates those since 1970. NumPy counts: pandas would count in nanoseconds."""
+    if held in ("date", "datetime"):
+        values = _datetimes(values)
+    elif held == "time":
+        values = pd.to_timedelta(values.astype(str).where(values.notna()))
+    elif held == "timedelta":
+        values = pd.to_timedelta(values)
+    elif isinstance(values.dtype, pd.PeriodDtype):
+        values = values.dt.to_timestamp()
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        values = values.dt.tz_convert(None)
+    spans = values.to_numpy()
+    if spans.dtype.kind == "M":
+        spans = spans - np.zeros((), spans.dtype)
+    return spans / _DAY
+
+
+def _datetimes(values: pd.Series) -> pd.Series:
+    """Dates of Python, as UTC has them; those of 9999 too, which nanoseconds do not reach."""
+    try:
+        return pd.to_datetime(values, utc=True).dt.tz_localize(None)
+    except pd.errors.OutOfBoundsDatetime:
+        if any(getattr(value, "tzinfo", None) is not None for value in values):
+            raise
+        return pd.Series(values.to_numpy("M8[s]"), values.index, name=values.name)
 
 
 def without(values: pd.Series, missing: Iterable[str]) -> pd.Series:

@@ -60,15 +60,24 @@ class Options:
     types: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        if self.decimal not in (None, ".", ","):
+        if not (self.decimal is None or isinstance(self.decimal, str)) or (
+            self.decimal not in (None, ".", ",")
+        ):
             raise ValueError(f"decimal must be '.' or ','. Got {self.decimal!r} instead.")
         if self.thousands is not None and (
-            len(self.thousands) != 1 or self.thousands.isalnum() or self.thousands == self.decimal
+            not isinstance(self.thousands, str)
+            or len(self.thousands) != 1
+            or self.thousands.isalnum()
+            or self.thousands == self.decimal
         ):
             raise ValueError(
                 "thousands must be one character like ',', other than decimal. Got "
                 f"{self.thousands!r} instead."
             )
+        if self.date_format is not None:
+            _check_date_format(self.date_format)
+        if not (self.types is None or isinstance(self.types, Mapping)):
+            raise TypeError(f"types must be a dict by the names of columns. Got {self.types!r}.")
         kinds = ("numeric", "date", "categorical", "text", "drop")
         wrong = [kind for kind in (self.types or {}).values() if kind not in kinds]
         if wrong:
@@ -82,6 +91,17 @@ class Options:
     def kind(self, name: str) -> str | None:
         """What the user says that a column is."""
         return (self.types or {}).get(name)
+
+
+def _check_date_format(date_format: Any) -> None:
+    try:
+        if not (isinstance(date_format, str) and ("%" in date_format or date_format == "ISO8601")):
+            raise ValueError("it names no part of a date")
+        pd.to_datetime(pd.Series(["-"]), format=date_format, errors="coerce")
+    except ValueError as error:
+        raise ValueError(
+            f"date_format must be one of strptime, like '%d/%m/%Y'. Got {date_format!r}: {error}."
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from sklearn.model_selection import (
 from sklearn.naive_bayes import GaussianNB
 
 from focalsk import FocalNetClassifier
+from focalsk._compat._sklearn import HAS_TEMPERATURE
 from focalsk.comparison import METRICS, Comparison, compare_resampling
 from focalsk.displays import corrected_interval
 
@@ -41,7 +42,8 @@ def test_every_sort_of_method_answers_on_every_fold(n_classes):
         weights=[0.7, 0.2, 0.1][:n_classes],
         random_state=0,
     )
-    methods = ["focal-alpha", "temperature", "logit-adjusted", "smote", "balanced-random-forest"]
+    methods = ["focal-alpha", "logit-adjusted", "smote", "balanced-random-forest"]
+    methods += ["temperature"] if HAS_TEMPERATURE else []
     comparison = compare(X, np.array(["a", "b", "c"])[y], methods=methods, cv=2)
     assert comparison.failures_.empty, comparison.failures_["error"].tolist()
     results = comparison.results_

@@ -1,5 +1,7 @@
 """Methods: one network in every neural one, steps in the right order, names that mean something."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,6 +126,8 @@ def test_samplers_fit_a_frame_of_one_sort(mixed, columns):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_fits_a_mixed_frame(mixed, name):
+    if METHODS[name].needs:
+        pytest.skip(f"needs {METHODS[name].needs}")
     X, y = mixed
     method = make_methods([name], context(X))[name].fit(X, y)
     proba = method.predict_proba(X)
@@ -181,11 +185,20 @@ def test_searches_are_stacked_and_seek_what_ranks():
 
 
 def test_names_choose():
-    assert list(make_methods("default", context())) == list(METHODS)
+    available = [name for name, method in METHODS.items() if not method.needs]
+    assert list(make_methods("default", context())) == available
     assert list(make_methods("quick", context())) == QUICK
     assert list(make_methods(["smote", "focal"], context())) == ["smote", "focal"]
     assert "threshold" not in make_methods("default", context(n_classes=3))
     assert "threshold" not in make_methods("quick", context(n_classes=3))
+
+
+def test_a_method_that_a_library_is_too_old_for_says_so(monkeypatch):
+    old = dataclasses.replace(METHODS["temperature"], needs="scikit-learn 1.8 or newer")
+    monkeypatch.setitem(METHODS, "temperature", old)
+    assert "temperature" not in make_methods("default", context())
+    with pytest.raises(ValueError, match=r"'temperature' needs scikit-learn 1\.8 or newer\."):
+        make_methods(["temperature"], context())
 
 
 def test_methods_of_ones_own():

@@ -160,7 +160,7 @@ def test_calibration_error_of_an_absent_class_needs_the_classes():
 
 
 def test_number_of_bins_must_be_positive():
-    with pytest.raises(ValueError, match="n_bins must be at least 1"):
+    with pytest.raises(ValueError, match="n_bins must be a whole number of at least 1"):
         expected_calibration_error([0, 1], [0.1, 0.9], n_bins=0)
 
 

@@ -245,7 +245,7 @@ def test_multilabel_label_that_every_sample_has():
         ({0: -1}, "alpha must be finite and not negative"),
         ({0: None}, "alpha must be finite and not negative"),
         ({0: 1, 7: 1, "x": 1}, r"the keys \[7, 'x'\], which are not among the classes \[0, 1, 2\]"),
-        (True, "alpha must have the shape"),
+        (True, "alpha must hold numbers"),
     ],
 )
 def test_alpha_that_is_refused(alpha, message):

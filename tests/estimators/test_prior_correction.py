@@ -517,6 +517,7 @@ def test_metadata_are_routed():
         np.testing.assert_allclose(sampled.train_prior_, UNIFORM)
 
 
+@pytest.mark.filterwarnings("ignore:Persisting input arguments took")  # by joblib's clock
 def test_frames_keep_their_names_and_copies_their_fit(tmp_path):
     frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
     target = pd.Series(Y, index=range(100, 100 + len(Y)))

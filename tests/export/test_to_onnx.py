@@ -281,6 +281,17 @@ def test_a_module_of_the_users():
         to_onnx(clf, series, target_opset=17)
 
 
+def test_an_onnxscript_that_is_older_than_torch_is_named(monkeypatch):
+    def export(*args, dynamo, **options):
+        raise ModuleNotFoundError("No module named 'onnxscript._framework_apis.torch_2_99'")
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    X, y = DATA["three"]
+    clf = FocalNetClassifier(module=Own, max_epochs=1, random_state=0).fit(X, y)
+    with pytest.raises(ImportError, match="needs a newer onnxscript to export Own"):
+        to_onnx(clf)
+
+
 @exports
 @pytest.mark.slow
 def test_a_module_that_cannot_be_exported():

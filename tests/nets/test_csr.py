@@ -147,7 +147,7 @@ def test_sparse_batches_are_the_dense_ones(matrix):
     ],
 )
 def test_only_what_is_quicker_stays_sparse(shape, density, dtype, kept):
-    matrix = sparse.random_array(shape, density=density, format="csr", rng=0)
+    matrix = sparse.csr_array(sparse.random(*shape, density=density, random_state=0))
     for accepts_sparse in (False, True):
         batch = next(
             iter(Batches(ArrayDataset(matrix), accepts_sparse=accepts_sparse, dtype=dtype))

@@ -22,6 +22,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import GridSearchCV
 
 from focalsk import FocalGridSearchCV, FocalNetClassifier
+from focalsk._compat._sklearn import HAS_BRIER_OF_SEVERAL
 from focalsk.estimators import Fold, Task
 from focalsk.estimators._stack import OneOfStream, _as_fitted
 from focalsk.search import _scores as module
@@ -35,6 +36,7 @@ SCORERS = [
     "average_precision", "roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo",
     "roc_auc_ovo_weighted", "neg_log_loss", "neg_brier_score",
 ]  # fmt: skip
+ORDINARY = SCORERS if HAS_BRIER_OF_SEVERAL else SCORERS[:-1]
 
 
 def make(**params):
@@ -206,7 +208,7 @@ def all_scores(fitted):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scoring", [None, *SCORERS, SCORERS])
+@pytest.mark.parametrize("scoring", [None, *ORDINARY, ORDINARY])
 def test_a_search_asks_scikit_learn_for_no_ordinary_score(asked, monkeypatch, scoring):
     ours = search(scoring, return_train_score=True)
     assert not asked

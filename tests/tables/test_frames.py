@@ -1,12 +1,14 @@
 """Frames of pandas and polars, whatever their types, give what NumPy's types give."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from focalsk import FocalGridSearchCV, FocalNetClassifier
-from focalsk.tables import infer_columns, make_encoder, plain_frame
+from focalsk import FocalEnsembleClassifier, FocalGridSearchCV, FocalNetClassifier
+from focalsk.tables import TableCleaner, infer_columns, make_encoder, plain_frame
 
 N = 90
 
@@ -74,3 +76,47 @@ def test_plain_frame_leaves_a_plain_one_alone(plain):
     assert plain_frame(plain) is plain
     with pytest.raises(TypeError, match=r"DataFrame of pandas or polars\. Got list"):
         plain_frame([[1]])
+
+
+DATES = [datetime.date(1, 1, 1), datetime.date(1970, 1, 2), None, datetime.date(9999, 12, 31)]
+DAYS = [-719162.0, 1.0, np.nan, 2932896.0]
+SPANS = [datetime.timedelta(days=2), None, datetime.timedelta(hours=12), datetime.timedelta()]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (DATES, DAYS),
+        (np.array(["0001-01-01", "1970-01-02", "NaT", "9999-12-31"], "M8[s]"), DAYS),
+        ([datetime.datetime(9999, 12, 31, 12), None], [2932896.5, np.nan]),
+        (pd.Series(SPANS, dtype=object), [2.0, np.nan, 0.5, 0.0]),
+        (pd.to_datetime(["1970-01-02 01:00"]).tz_localize("Europe/Berlin"), [1.0]),
+        (pd.period_range("1970-02", periods=1, freq="M"), [31.0]),
+        (pd.arrays.SparseArray([0, 0, 3]), [0.0, 0.0, 3.0]),
+        (pd.arrays.SparseArray([0.5, np.nan]), [0.5, np.nan]),
+    ],
+)
+def test_dates_of_all_years_are_days_and_sparse_numbers_are_numbers(values, expected):
+    frame = pd.DataFrame({"x": values})
+    found = TableCleaner(numbers=["x"]).fit_transform(frame)["x"]
+    assert_array_equal(found, expected)
+
+
+def test_types_of_polars_that_numpy_lacks():
+    polars = pytest.importorskip("polars")
+    large = polars.Series([1, None, 2**70], dtype=polars.Int128)
+    found = TableCleaner(numbers=["x"]).fit_transform(polars.DataFrame({"x": large}))["x"]
+    assert_array_equal(found, [1.0, np.nan, 2.0**70])
+    for nested in ([{"a": 1}], polars.Series([[1, 2]], dtype=polars.Array(polars.Int64, 2))):
+        with pytest.raises(ValueError, match=r"Column 'x' .* holds other objects"):
+            infer_columns(polars.DataFrame({"x": nested}))
+
+
+def test_an_ensemble_refuses_dates_where_it_learned_numbers(plain):
+    y = np.where(plain["n"] > 4, "p", "q")
+    clf = FocalEnsembleClassifier(2, max_epochs=1, random_state=0).fit(plain, y)
+    with pytest.raises(ValueError, match=r"Column 'n' must hold numbers, as in fit\. Got dates"):
+        clf.predict(plain.assign(n=plain["t"]))
+    with pytest.raises(ValueError, match=r"Column 't' must hold dates, as in fit\. Got numbers"):
+        clf.predict(plain.assign(t=2021))
+    assert len(clf.predict(plain.assign(t=pd.NaT, n=np.nan))) == N  # all missing: of any type
