@@ -237,6 +237,31 @@ def make_runs(n_samples: int, epochs: int) -> dict[str, Callable[[int], Any]]:
     return {"search": search, "long search": partial(search, longer=6), "comparison": compare}
 
 
+def measure_turns(
+    titles: list[str], backends: list[str], n_samples: int, epochs: int, repeats: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One process and all backends, in turns, for each title."""
+    if not titles:
+        return
+    runs = make_runs(n_samples, epochs)
+    with contextlib.ExitStack() as clusters:
+        own: dict[str, set[int]] = {}
+        for backend in backends:
+            before = set(cpu_by_process())
+            clusters.enter_context(CLUSTERS[backend]())
+            own[f"{backend}, two workers"] = set(cpu_by_process()) - before
+        others = {
+            name: set().union(*(pids for of, pids in own.items() if of != name))
+            for name in (ONE, *own)
+        }
+        for title in titles:
+            run = runs[title]
+            calls = {f"{name}, two workers": in_workers(name, run) for name in backends}
+            sides = take_turns({ONE: partial(run, 1), **calls}, others, repeats)
+            print_turns(title, sides)
+            yield title, sides
+
+
 def measure_deaths(backends: list[str], n_samples: int, epochs: int) -> list[dict[str, Any]]:
     """A search with each backend: whole, with a worker killed, and the same with a checkpoint."""
     data = common.make_data(n_samples)
@@ -245,6 +270,7 @@ def measure_deaths(backends: list[str], n_samples: int, epochs: int) -> list[dic
         for way in [(False, False), (True, False), (True, True)]:
             with CLUSTERS[backend]():  # a new one: Dask may be long in starting a worker again
                 cases.append(search_with_a_death(backend, data, epochs, *way))
+                print(f"  {backend}: {cases[-1]['wall_s']:.1f} s", flush=True)
     rows = [
         (
             f"{case['backend']}{', a worker killed' if case['killed'] else ''}"
@@ -275,24 +301,13 @@ def main() -> None:
     kept = json.loads(path.read_text()) if path.exists() else {}
     result = {name: kept[name] for name in names if name in kept}
     result |= {"samples": n_samples, "epochs": epochs}
-    with contextlib.ExitStack() as clusters:
-        own: dict[str, set[int]] = {}
-        for backend in args.backends:
-            before = set(cpu_by_process())
-            clusters.enter_context(CLUSTERS[backend]())
-            own[f"{backend}, two workers"] = set(cpu_by_process()) - before
-        others = {
-            name: set().union(*(pids for of, pids in own.items() if of != name))
-            for name in (ONE, *own)
-        }
-        for title, run in make_runs(n_samples, epochs).items():
-            if title in args.sections:
-                calls = {f"{name}, two workers": in_workers(name, run) for name in args.backends}
-                result[title] = take_turns({ONE: partial(run, 1), **calls}, others, repeats)
-                print_turns(title, result[title])
+    timed = [title for title in args.sections if title != "deaths"]
+    for title, value in measure_turns(timed, args.backends, n_samples, epochs, repeats):
+        result[title] = value
+        common.write_json("clusters", args.quick, result)  # the next may take long
     if "deaths" in args.sections:
         result["deaths"] = measure_deaths(args.backends, n_samples, epochs)
-    common.write_json("clusters", args.quick, result)
+        common.write_json("clusters", args.quick, result)
 
 
 if __name__ == "__main__":
