@@ -42,6 +42,7 @@ GRID = {
 }
 METHODS = ["cross-entropy", "cross-entropy-balanced", "focal-balanced", "smote", "random-over"]
 N_FOLDS = 4
+KILL_AT = 40  # of 128 scores: one stack of 32 nets has ended, another is being scored
 
 
 # Clusters -----------------------------------------------------------------------------------------
@@ -177,7 +178,7 @@ def make_search(epochs: int, **params: Any) -> FocalGridSearchCV:
 
 
 class Score:
-    """Log loss. Notes each call; in the tenth, the process is killed if it is to be."""
+    """Log loss. Notes each call; in the KILL_AT-th, the process is killed if it is to be."""
 
     def __init__(self, folder: Path, kill: bool) -> None:
         self.folder, self.kill, self.parent = folder, kill, os.getpid()
@@ -185,7 +186,7 @@ class Score:
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         with open(self.folder / "calls", "a") as file:
             file.write(f"{os.getpid()}\n")
-        if self.kill and os.getpid() != self.parent and self.n_calls() >= 10:
+        if self.kill and os.getpid() != self.parent and self.n_calls() >= KILL_AT:
             with contextlib.suppress(FileExistsError):
                 (self.folder / "killed").touch(exist_ok=False)
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -306,7 +307,8 @@ def main() -> None:
         result[title] = value
         common.write_json("clusters", args.quick, result)  # the next may take long
     if "deaths" in args.sections:
-        result["deaths"] = measure_deaths(args.backends, n_samples, epochs)
+        others = [c for c in kept.get("deaths", []) if c["backend"] not in args.backends]
+        result["deaths"] = others + measure_deaths(args.backends, n_samples, epochs)
         common.write_json("clusters", args.quick, result)
 
 
