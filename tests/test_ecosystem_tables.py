@@ -18,7 +18,7 @@ from sklearn.model_selection import (
     learning_curve,
 )
 
-from focalsk import FocalEnsembleClassifier
+from focalsk import FocalEnsembleClassifier, FocalGridSearchCV, FocalNetClassifier
 
 RARE = "bad"
 AP = make_scorer(average_precision_score, response_method="predict_proba", pos_label=RARE)
@@ -107,3 +107,20 @@ def test_importance_and_dependence_of_columns_of_any_kind(fitted):
             fitted, whole, [column], categorical_features=kinds, grid_resolution=4
         )
         assert np.ptp(curve["average"]) > 0
+
+
+def test_one_net_says_what_takes_words_and_gaps():
+    net = FocalNetClassifier(max_epochs=1)
+    with pytest.raises(ValueError, match="FocalEnsembleClassifier reads words"):
+        net.fit(X[["town"]], Y)
+    with pytest.raises(ValueError, match="FocalEnsembleClassifier, which takes gaps"):
+        net.fit(X[["amount"]], Y)
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed", "ignore:One or more of the test scores")
+@pytest.mark.parametrize("scoring", ["average_precision", ["accuracy", "f1"]])
+def test_scores_of_a_class_1_say_so_where_classes_are_words(scoring):
+    net, refit = FocalNetClassifier(max_epochs=1), scoring if isinstance(scoring, str) else "f1"
+    search = FocalGridSearchCV(net, {"gamma": [0, 1]}, scoring=scoring, refit=refit, cv=2)
+    with pytest.raises(ValueError, match=r"code them as in y == 'yes'"):
+        search.fit(X[["amount"]].fillna(0), Y)
