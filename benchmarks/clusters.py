@@ -68,6 +68,7 @@ def ray() -> Iterator[None]:
     import ray
     from ray.util.joblib import register_ray
 
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else they wait for every other program
     environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
     options = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
     ray.init(num_cpus=2, runtime_env=environment, **options)
