@@ -42,6 +42,7 @@ GRID = {
 }
 METHODS = ["cross-entropy", "cross-entropy-balanced", "focal-balanced", "smote", "random-over"]
 N_FOLDS = 4
+KILL_AT = 40  # of 128 scores: one stack of 32 nets has ended, another is being scored
 
 
 # Clusters -----------------------------------------------------------------------------------------
@@ -67,6 +68,7 @@ def ray() -> Iterator[None]:
     import ray
     from ray.util.joblib import register_ray
 
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else they wait for every other program
     environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
     options = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False}
     ray.init(num_cpus=2, runtime_env=environment, **options)
@@ -177,7 +179,7 @@ def make_search(epochs: int, **params: Any) -> FocalGridSearchCV:
 
 
 class Score:
-    """Log loss. Notes each call; in the tenth, the process is killed if it is to be."""
+    """Log loss. Notes each call; in the KILL_AT-th, the process is killed if it is to be."""
 
     def __init__(self, folder: Path, kill: bool) -> None:
         self.folder, self.kill, self.parent = folder, kill, os.getpid()
@@ -185,7 +187,7 @@ class Score:
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         with open(self.folder / "calls", "a") as file:
             file.write(f"{os.getpid()}\n")
-        if self.kill and os.getpid() != self.parent and self.n_calls() >= 10:
+        if self.kill and os.getpid() != self.parent and self.n_calls() >= KILL_AT:
             with contextlib.suppress(FileExistsError):
                 (self.folder / "killed").touch(exist_ok=False)
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -237,6 +239,31 @@ def make_runs(n_samples: int, epochs: int) -> dict[str, Callable[[int], Any]]:
     return {"search": search, "long search": partial(search, longer=6), "comparison": compare}
 
 
+def measure_turns(
+    titles: list[str], backends: list[str], n_samples: int, epochs: int, repeats: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One process and all backends, in turns, for each title."""
+    if not titles:
+        return
+    runs = make_runs(n_samples, epochs)
+    with contextlib.ExitStack() as clusters:
+        own: dict[str, set[int]] = {}
+        for backend in backends:
+            before = set(cpu_by_process())
+            clusters.enter_context(CLUSTERS[backend]())
+            own[f"{backend}, two workers"] = set(cpu_by_process()) - before
+        others = {
+            name: set().union(*(pids for of, pids in own.items() if of != name))
+            for name in (ONE, *own)
+        }
+        for title in titles:
+            run = runs[title]
+            calls = {f"{name}, two workers": in_workers(name, run) for name in backends}
+            sides = take_turns({ONE: partial(run, 1), **calls}, others, repeats)
+            print_turns(title, sides)
+            yield title, sides
+
+
 def measure_deaths(backends: list[str], n_samples: int, epochs: int) -> list[dict[str, Any]]:
     """A search with each backend: whole, with a worker killed, and the same with a checkpoint."""
     data = common.make_data(n_samples)
@@ -245,6 +272,7 @@ def measure_deaths(backends: list[str], n_samples: int, epochs: int) -> list[dic
         for way in [(False, False), (True, False), (True, True)]:
             with CLUSTERS[backend]():  # a new one: Dask may be long in starting a worker again
                 cases.append(search_with_a_death(backend, data, epochs, *way))
+                print(f"  {backend}: {cases[-1]['wall_s']:.1f} s", flush=True)
     rows = [
         (
             f"{case['backend']}{', a worker killed' if case['killed'] else ''}"
@@ -275,24 +303,14 @@ def main() -> None:
     kept = json.loads(path.read_text()) if path.exists() else {}
     result = {name: kept[name] for name in names if name in kept}
     result |= {"samples": n_samples, "epochs": epochs}
-    with contextlib.ExitStack() as clusters:
-        own: dict[str, set[int]] = {}
-        for backend in args.backends:
-            before = set(cpu_by_process())
-            clusters.enter_context(CLUSTERS[backend]())
-            own[f"{backend}, two workers"] = set(cpu_by_process()) - before
-        others = {
-            name: set().union(*(pids for of, pids in own.items() if of != name))
-            for name in (ONE, *own)
-        }
-        for title, run in make_runs(n_samples, epochs).items():
-            if title in args.sections:
-                calls = {f"{name}, two workers": in_workers(name, run) for name in args.backends}
-                result[title] = take_turns({ONE: partial(run, 1), **calls}, others, repeats)
-                print_turns(title, result[title])
+    timed = [title for title in args.sections if title != "deaths"]
+    for title, value in measure_turns(timed, args.backends, n_samples, epochs, repeats):
+        result[title] = value
+        common.write_json("clusters", args.quick, result)  # the next may take long
     if "deaths" in args.sections:
-        result["deaths"] = measure_deaths(args.backends, n_samples, epochs)
-    common.write_json("clusters", args.quick, result)
+        others = [c for c in kept.get("deaths", []) if c["backend"] not in args.backends]
+        result["deaths"] = others + measure_deaths(args.backends, n_samples, epochs)
+        common.write_json("clusters", args.quick, result)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import numpy as np
 from focalsk import compute_alpha
 
 SCHEMES = ["inverse", "geometric", "balanced", "sqrt", "effective"]
-COLORS = dict(zip(SCHEMES, plt.get_cmap("tab10").colors, strict=False))
+COLORS = dict(zip(SCHEMES, ["#4477aa", "#66ccee", "#228833", "#ee6677", "#aa3377"], strict=True))
+MARKERS = dict(zip(SCHEMES, "osD^v", strict=True))
 
 # %%
 # Two classes, 84 % and 16 %
@@ -61,7 +62,7 @@ left.set(ylabel="weight", title="Two classes", ylim=(0, 3.6))
 
 names = list(counts)
 for scheme, weight in weights.items():
-    right.plot(names[:-1], weight[:-1], "o-", color=COLORS[scheme], label=scheme)
+    right.plot(names[:-1], weight[:-1], marker=MARKERS[scheme], color=COLORS[scheme], label=scheme)
 right.axhline(1, color="0.8", lw=1, zorder=0)
 right.plot("yak", 1.5e-3, "v", color="0.3")
 right.text(5, 2.2e-3, "no sample,\nweight 0", ha="center", va="bottom")

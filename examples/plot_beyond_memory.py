@@ -95,7 +95,8 @@ for name, clf, color in [("in pieces", in_pieces, "#ee6677"), ("at once", at_onc
     PrecisionRecallDisplay.from_predictions(
         y_test, p, name=name, curve_kwargs={"color": color, "lw": 2}, ax=ax
     )
-ax.set(title="Is it an 8? Training in pieces and at once", xlim=(0, 1.02), ylim=(0, 1.02))
+ax.set(title="Is it an 8? Training in pieces and at once", xlim=(0.5, 1.01), ylim=(0, 1.02))
+ax.set_aspect("auto")
 folder.cleanup()
 
 plt.show()

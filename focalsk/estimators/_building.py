@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Set
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -184,9 +185,23 @@ def make_criterion(
             "Only one of 'alpha' and 'class_weight' may be set: class_weight is another name for "
             f"alpha. Got alpha={alpha!r} and class_weight={class_weight!r}."
         )
+    _notice_penalty(alpha, coding, counts)
     alpha = class_weights(alpha, class_weight, coding, counts)
     gamma, smoothing = _check_gamma(estimator.gamma, coding), float(estimator.label_smoothing)
     return alpha, coding.loss(gamma, alpha, smoothing)
+
+
+def _notice_penalty(alpha: Any, coding: TargetCoding, counts: NDArray[np.float64]) -> None:
+    """Warn of a number that is no class weight, but what MLPClassifier calls alpha."""
+    small = isinstance(alpha, Real) and 0 < float(alpha) < 0.01
+    if small and counts.shape == (2,) and counts[1] <= counts[0]:
+        warnings.warn(
+            f"alpha={alpha} gives class {coding.classes[1]}, the rarer one, a weight of {alpha} "
+            f"beside {1 - float(alpha):g}. alpha holds class weights; the L2 penalty that "
+            "MLPClassifier calls alpha is weight_decay.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def class_weights(

@@ -39,7 +39,7 @@ def check_X(estimator: Classifier, X: Any) -> Any:
     """Samples to predict, as floating point array or CSR matrix."""
     X = plain(X)
     _check_kind(estimator, X)
-    X = validate_data(estimator, X, reset=False, **_rules(estimator, X))
+    X = _validated(estimator, X, reset=False)
     check_range(X, getattr(getattr(estimator, "net_", None), "dtype", None))
     return X
 
@@ -50,10 +50,28 @@ def check_X_y(estimator: Classifier, X: Any, y: Any, reset: bool) -> tuple[Any, 
     _check_kind(estimator, X)
     _check_dense(y)
     check_no_missing(y, "y")
-    X, y = validate_data(estimator, X, y, multi_output=True, reset=reset, **_rules(estimator, X))
+    X, y = _validated(estimator, X, y, multi_output=True, reset=reset)
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     return X, y
+
+
+def _validated(estimator: Classifier, X: Any, *y: Any, **options: Any) -> Any:
+    """What scikit-learn's check gives; its errors say what there is for words and gaps."""
+    try:
+        return validate_data(estimator, X, *y, **options, **_rules(estimator, X))
+    except ValueError as error:
+        message, name = str(error), type(estimator).__name__
+        if message.startswith("could not convert string to float"):
+            reader = "FocalEnsembleClassifier reads words in the columns of a data frame"
+            way = reader if estimator.module is None else "put an encoder before it"
+            raise ValueError(f"{message}. {name} takes numbers here; {way}.") from error
+        if message.startswith("Input X contains NaN"):
+            way = "put an imputer before it"
+            if not (estimator._takes_missing() or estimator.module):
+                way += ", or use FocalEnsembleClassifier, which takes gaps"
+            raise ValueError(f"Input X contains NaN. {name} takes none here: {way}.") from error
+        raise
 
 
 def _check_dense(y: Any) -> None:

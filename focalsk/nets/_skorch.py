@@ -170,7 +170,7 @@ def explain_no_validation(error: KeyError) -> Exception:
     return ValueError(
         f"A callback reads {found.group()!r} of the history, but no validation samples are held "
         "out. Pass early_stopping=True to FocalNetClassifier, train_split to FocalNet, or let the "
-        "callback follow 'train_loss'."
+        "callback follow 'train_loss'. partial_fit of FocalNetClassifier never holds any out."
     )
 
 

@@ -38,6 +38,8 @@ from focalsk.search._wrapped import Evaluated, fit_around, is_wrapped
 
 __all__ = ["FocalGridSearchCV", "FocalRandomizedSearchCV"]
 
+_OF_CLASS_1 = ("average_precision", "f1", "jaccard", "precision", "recall")
+
 
 class _StackedSearch(BaseSearchCV):
     """What both searches share: `fit` evaluates all candidates as stacks of nets.
@@ -182,6 +184,11 @@ class _StackedSearch(BaseSearchCV):
             f"All {len(results['params'])} candidates scored NaN by scoring={self.scoring!r}, "
             "so none of them is the best. With error_score='raise', the first error is raised."
         )
+        if refit_metric in _OF_CLASS_1 or self.scoring in _OF_CLASS_1:
+            message += (
+                " This score looks for a class 1. Where classes are words, code them as in "
+                "y == 'yes', or pass make_scorer(..., pos_label='yes')."
+            )
         if self.refit:
             raise ValueError(message)
         warnings.warn(message, UserWarning, stacklevel=5)

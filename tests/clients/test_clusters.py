@@ -38,6 +38,7 @@ def ray():
     import ray
     from ray.util.joblib import register_ray
 
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else they wait for every other program
     environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
     ray.init(
         num_cpus=2,

@@ -137,3 +137,13 @@ def test_a_clone_shares_what_its_callbacks_cannot_copy():
     assert copy.callbacks[0].lock is classifier.callbacks[0].lock
     assert copy.callbacks[1][1] is not classifier.callbacks[1][1]
     assert clone(FocalNetClassifier(callbacks=["no callback"])).callbacks == ["no callback"]
+
+
+def test_a_penalty_that_is_given_as_a_class_weight_is_noticed(recwarn):
+    y = np.arange(12) % 3 == 0  # True is the rarer class
+    with pytest.warns(UserWarning, match="MLPClassifier calls alpha is weight_decay"):
+        FocalNetClassifier(alpha=0.0001, max_epochs=1).fit(X, y)
+    recwarn.clear()
+    for alpha, target in [(0.0001, ~y), (0.01, y), ([1, 0.0001], y), ({True: 0.001, False: 1}, y)]:
+        FocalNetClassifier(alpha=alpha, max_epochs=1).fit(X, target)
+    assert not recwarn.list

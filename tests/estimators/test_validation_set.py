@@ -13,7 +13,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import EpochScoring
+from skorch.callbacks import EarlyStopping, EpochScoring
 from torch import nn
 
 from focalsk import FocalGridSearchCV, FocalNetClassifier
@@ -136,6 +136,12 @@ def test_warm_start_and_partial_fit():
     classifier = make(warm_start=True, max_epochs=3).fit(*samples, **valid)
     assert classifier.fit(*samples, **valid).n_iter_ == 6
     assert classifier.partial_fit(*samples).n_iter_ == 7
+
+
+def test_partial_fit_says_that_callbacks_have_no_validation_there():
+    classifier = make(callbacks=[EarlyStopping()], max_epochs=2).fit(X, Y)
+    with pytest.raises(ValueError, match="partial_fit of FocalNetClassifier never holds any out"):
+        classifier.partial_fit(X, Y)
 
 
 def test_a_killed_fit_goes_on_only_with_the_same_set(tmp_path, monkeypatch):
