@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.utils import column_or_1d
 
 __all__ = ["assign_folds", "by_group", "hash_rows"]
 
@@ -78,17 +77,18 @@ def by_group(
     ValueError
         If there is not one group for each sample, one is missing, or all are one.
     """
-    labels = pd.Series(column_or_1d(groups))
-    if len(labels) != n_samples:
+    labels = np.asarray(groups)
+    if labels.shape != (n_samples,):
         raise ValueError(
-            f"groups must have one entry for each of the {n_samples} samples. Got {len(labels)}."
+            f"groups must have one entry for each of the {n_samples} samples. "
+            f"Got the shape {labels.shape}."
         )
-    labels = labels.iloc[chosen]
+    labels = pd.Series(labels[chosen])
     if labels.isna().any():
         raise ValueError(f"groups must not be missing. Got {int(labels.isna().sum())} that are.")
     if labels.nunique() < 2:
         only = labels.iloc[0]
-        raise ValueError(f"groups must have two different entries or more. Got {only!r} only.")
+        raise ValueError(f"groups must have two different entries or more. Got only {only}.")
     keys = _scramble(pd.util.hash_pandas_object(labels, index=False).to_numpy())
     rarity = np.bincount(strata)[strata]
     group = np.unique(keys, return_inverse=True)[1]

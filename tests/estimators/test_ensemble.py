@@ -230,10 +230,11 @@ def test_groups_of_labels_of_a_table_and_of_a_search():
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        (PATIENT[1:], "one entry for each of the 240 samples. Got 239"),
+        (PATIENT[1:], r"one entry for each of the 240 samples. Got the shape \(239,\)"),
         (np.where(PATIENT > 3, PATIENT, np.nan), "must not be missing. Got 24 that are"),
         (np.zeros(len(X)), "two different entries or more"),
-        (np.zeros((len(X), 2)), "1d"),
+        (np.zeros((len(X), 2)), r"shape \(240, 2\)"),
+        ("patient", r"shape \(\)"),
     ],
 )
 def test_groups_that_cannot_be(groups, message):
