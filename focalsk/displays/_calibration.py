@@ -110,8 +110,8 @@ def reliability_curve(
     ------
     ValueError
         If there is no such strategy, or no positive sample where they are to be counted; if
-        `y_true` holds something else than true and false, or 0 and 1; if probabilities are not in [0, 1], or
-        not as many.
+        `y_true` holds something else than true and false, or 0 and 1; if probabilities are not in
+        [0, 1], or not as many.
     TypeError
         If probabilities are no numbers.
 
