@@ -20,6 +20,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from focalsk._compat._sklearn import HAS_BRIER_OF_SEVERAL, POSITIVE_OF_SEVERAL
 from focalsk.displays import expected_calibration_error
 
 __all__ = ["METRICS", "Metric", "scorer_for"]
@@ -131,6 +132,27 @@ METRICS: dict[str, Metric] = {
 }
 
 
+def _scorer_of_several(metric: str, labels: list[Any]) -> Any:
+    """A scorer of more than two classes where an older scikit-learn has none, else None."""
+    if metric == "average_precision" and POSITIVE_OF_SEVERAL and 1 not in labels:
+        both = ("decision_function", "predict_proba")
+        return make_scorer(_average_precision_of_several, response_method=both)
+    if metric == "brier" and not HAS_BRIER_OF_SEVERAL:
+        kind = {"greater_is_better": False, "response_method": "predict_proba"}
+        return make_scorer(_brier_of_several, **kind)
+    return None
+
+
+def _average_precision_of_several(y: Any, scores: Any, sample_weight: Any = None) -> float:
+    # Without a `pos_label`, which a scorer would look for among the classes.
+    return float(average_precision_score(y, scores, sample_weight=sample_weight))
+
+
+def _brier_of_several(y: Any, proba: Any, sample_weight: Any = None) -> float:
+    errors = ((_indicators(y, np.unique(y)) - proba) ** 2).sum(axis=1)
+    return float(np.average(errors, weights=sample_weight))
+
+
 def scorer_for(metric: str, classes: ArrayLike) -> Any:
     """What a search maximises for a metric, about the second of two classes whatever it is called.
 
@@ -157,6 +179,8 @@ def scorer_for(metric: str, classes: ArrayLike) -> Any:
     """
     labels = np.asarray(classes).tolist()
     base = metric.removesuffix("_tuned")
+    if len(labels) > 2:
+        return _scorer_of_several(base, labels) or METRICS[metric].scorer
     if len(labels) != 2 or (labels[1] == 1 and not isinstance(labels[1], str)):
         return METRICS[metric].scorer
     positive = {"pos_label": labels[1]}

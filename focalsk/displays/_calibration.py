@@ -44,6 +44,14 @@ def expected_calibration_error(
     float
         In [0, 1]; 0 is perfect calibration.
 
+    Raises
+    ------
+    ValueError
+        If classes are missing or none of `classes`, probabilities are not in [0, 1], the shapes do
+        not go together, or `n_bins` is no whole number of at least 1.
+    TypeError
+        If probabilities are no numbers.
+
     References
     ----------
     .. [1] Guo, C., Pleiss, G., Sun, Y. and Weinberger, K. Q. (2017). "On calibration of modern
@@ -101,7 +109,11 @@ def reliability_curve(
     Raises
     ------
     ValueError
-        If there is no such strategy, or no positive sample where they are to be counted.
+        If there is no such strategy, or no positive sample where they are to be counted; if
+        `y_true` holds something else than true and false, or 0 and 1; if probabilities are not in
+        [0, 1], or not as many.
+    TypeError
+        If probabilities are no numbers.
 
     Examples
     --------

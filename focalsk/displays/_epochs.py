@@ -108,6 +108,11 @@ class EpochsDisplay:
         Returns
         -------
         EpochsDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no epoch, or none with a loss.
         """
         return cls._of_history(history, None).plot(ax)
 

@@ -155,7 +155,7 @@ class GridDisplay:
         Raises
         ------
         ValueError
-            If there is no such parameter or metric.
+            If there is no such parameter or metric, or `level` is not in (0, 1).
         """
         check_number(level, "level", 0, 1)
         if "params" not in cv_results:

@@ -90,7 +90,9 @@ class CriticalDifferenceDisplay:
         Raises
         ------
         ValueError
-            With less than two data sets or three methods.
+            With less than two data sets or three methods, or a `level` outside (0, 1).
+        TypeError
+            If scores are no numbers.
         """
         check_number(level, "level", 0, 1)
         if greater_is_better not in (True, False):

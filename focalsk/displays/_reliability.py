@@ -120,6 +120,13 @@ class ReliabilityDisplay:
         Returns
         -------
         ReliabilityDisplay
+
+        Raises
+        ------
+        ValueError
+            If `y` holds classes that a classifier does not know, or none that is positive.
+        TypeError
+            If one is no classifier with probabilities.
         """
         after, before, classes = {}, {}, read_classes(y, "y")
         for name, clf in by_name(estimator).items():
@@ -175,7 +182,8 @@ class ReliabilityDisplay:
         Raises
         ------
         ValueError
-            If there is no such scale, no positive sample, or `before` has another method.
+            If there is no such scale, no positive sample, or `before` has another method; if
+            probabilities are not in [0, 1], or not as many as classes.
 
         Examples
         --------

@@ -36,6 +36,13 @@ def corrected_interval(
     low, high : float
         NaN with less than two folds.
 
+    Raises
+    ------
+    ValueError
+        If `test_train_ratio` is negative or not finite, or `level` is not in [0, 1].
+    TypeError
+        If `values` are no numbers.
+
     References
     ----------
     .. [1] Nadeau, C. and Bengio, Y. (2003). "Inference for the generalization error". Machine
@@ -70,6 +77,13 @@ def corrected_ttest(differences: ArrayLike, test_train_ratio: float) -> float:
     -------
     float
         p-value; 1 if there is no difference at all, NaN with less than two folds.
+
+    Raises
+    ------
+    ValueError
+        If `test_train_ratio` is negative or not finite.
+    TypeError
+        If `differences` are no numbers.
 
     Examples
     --------

@@ -127,7 +127,9 @@ class ThresholdDisplay:
         Raises
         ------
         ValueError
-            If there are not two classes, or no samples where some are needed.
+            If there are not two classes, or no samples where some are needed; if `y` holds others.
+        TypeError
+            If `estimator` is no classifier with probabilities.
         """
         check_classifier(estimator)
         if len(estimator.classes_) != 2 or np.ndim(estimator.classes_) != 1:
@@ -192,7 +194,8 @@ class ThresholdDisplay:
         Raises
         ------
         ValueError
-            If there are not two classes, or no such metric.
+            If there are not two classes, no such metric, or thresholds or probabilities that are
+            not in [0, 1].
 
         Examples
         --------

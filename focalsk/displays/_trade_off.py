@@ -83,6 +83,13 @@ class TradeOffDisplay:
         Returns
         -------
         TradeOffDisplay
+
+        Raises
+        ------
+        ValueError
+            If `y` holds classes that a classifier does not know.
+        TypeError
+            If one is no classifier with probabilities.
         """
         said = {}
         for name, clf in by_name(estimator).items():
@@ -116,6 +123,11 @@ class TradeOffDisplay:
         Returns
         -------
         TradeOffDisplay
+
+        Raises
+        ------
+        ValueError
+            If there are no predictions, or they do not go with `y_true` and `classes`.
 
         Examples
         --------

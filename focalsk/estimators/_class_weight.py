@@ -109,10 +109,11 @@ def compute_alpha(
     Raises
     ------
     ValueError
-        If `alpha` is an unknown scheme, has the wrong length, a negative or non-finite weight, only
-        zeros, or names a class that is not in `classes`; if it is a number and there are not two
-        classes, since it would only rescale the loss; if `y` is empty or has a label that is not in
-        `classes`; if `sample_weight` is not valid or all zero; if `beta` is not in [0, 1).
+        If `alpha` is an unknown scheme, has the wrong length, a negative or non-finite weight or
+        one that is no number, only zeros, or names a class that is not in `classes`; if it is a
+        number and there are not two classes, since it would only rescale the loss; if `y` is empty
+        or has a label that is not in `classes`; if `sample_weight` is not valid or all zero; if
+        `beta` is not in [0, 1).
 
     Notes
     -----

@@ -215,7 +215,9 @@ def _against_others(input: Tensor, index: Tensor, dim: int) -> tuple[Tensor, Ten
     others = input.scatter(dim, index, -math.inf)
     largest = others.detach().amax(dim, keepdim=True)
     # Infinite logits must not meet as inf - inf; those that reach an infinite largest one count 1.
-    powers = (others - largest.clamp(limits.min, limits.max)).clamp(max=0).exp()
+    shifted = others - largest.clamp(limits.min, limits.max)
+    # Not clamp, whose gradient where both are the same is 1 up to torch 2.13 and 0 from 2.14 on.
+    powers = shifted.masked_fill(shifted > 0, 0.0).exp()
     total = powers.sum(dim, keepdim=True).clamp(min=limits.tiny)  # 0 if all others are -inf
     return input.gather(dim, index) - largest - total.log(), powers, total
 

@@ -13,6 +13,11 @@ from importlib import import_module
 __all__ = ["untrusted"]
 
 _NAMED = {
+    # What scorers of comparisons call, on numbers.
+    "focalsk.comparison._metrics._average_precision_of_several",
+    "focalsk.comparison._metrics._brier_of_several",
+    "focalsk.displays._calibration.expected_calibration_error",
+    "imblearn.metrics._classification.geometric_mean_score",
     "focalsk.estimators._classifier.FocalNetClassifier",
     "focalsk.estimators._ensemble.FocalEnsembleClassifier",
     "focalsk.estimators._inputs.InputEncoder",

@@ -60,6 +60,13 @@ class Columns:
         Columns that are kept although something is odd about them, with what it is.
     told : list of str
         What is to be said of the table as a whole.
+
+    Raises
+    ------
+    TypeError
+        If what should be a list of names is none.
+    ValueError
+        If a column has two places.
     """
 
     numeric: list[Any] = field(default_factory=list)
@@ -172,7 +179,10 @@ def infer_columns(
     ------
     ValueError
         If two columns have one name, a column mixes numbers and strings or holds infinite values
-        or objects of other types, a column can be read in two ways, or no column is of use.
+        or objects of other types, a column can be read in two ways, or no column is of use; if `y`
+        has not one class for each row, or an option is none.
+    TypeError
+        If X is no data frame, or `missing` or `types` is of another type.
 
     Examples
     --------

@@ -19,6 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 
 from focalsk.comparison import METRICS, expected_calibration_error
+from focalsk.comparison import _metrics as metrics_module
 from focalsk.comparison._metrics import scorer_for
 
 CV = StratifiedKFold(3, shuffle=True, random_state=0)
@@ -178,3 +179,24 @@ def test_searches_maximise_the_metric_whatever_the_labels(name, labels):
     score = metric.score(y, expected.predict(X), expected.predict_proba(X), np.array([0, 1]))
     sign = 1 if metric.greater_is_better else -1
     assert sign * scorer(model, X, y_named) == pytest.approx(score)
+
+
+@pytest.mark.parametrize("metric", ["average_precision", "brier"])
+@pytest.mark.parametrize("old", [False, True])
+def test_several_classes_are_scored_whatever_the_version_of_scikit_learn(monkeypatch, metric, old):
+    if old:
+        monkeypatch.setattr(metrics_module, "POSITIVE_OF_SEVERAL", True)
+        monkeypatch.setattr(metrics_module, "HAS_BRIER_OF_SEVERAL", False)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.array(["a", "b", "c"])[rng.integers(3, size=60)]
+    clf = LogisticRegression().fit(X, y)
+    found = metrics_module.scorer_for(metric, clf.classes_)
+    found = get_scorer(found)(clf, X, y)
+    proba = clf.predict_proba(X)
+    one_hot = y[:, None] == clf.classes_
+    if metric == "brier":
+        assert found == pytest.approx(-((one_hot - proba) ** 2).sum(axis=1).mean())
+    else:
+        scores = clf.decision_function(X)
+        each = [average_precision_score(one_hot[:, k], scores[:, k]) for k in range(3)]
+        assert found == pytest.approx(np.mean(each))

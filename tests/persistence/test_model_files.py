@@ -32,6 +32,8 @@ from focalsk import (
     load_model,
     save_model,
 )
+from focalsk.comparison import METRICS
+from focalsk.comparison import _metrics as metrics_module
 
 FAST = {"max_epochs": 3, "random_state": 0}
 X, Y = make_classification(120, n_features=6, weights=[0.8], random_state=0)
@@ -250,6 +252,19 @@ def test_options_of_no_use_are_refused(tmp_path, options, message):
     save_model(FocalNetClassifier(**FAST).fit(X, Y), path)
     with pytest.raises(TypeError, match=message):
         load_model(path, **options)
+
+
+@pytest.mark.parametrize("classes", [[0, 1], ["no", "yes"], ["a", "b", "c"]], ids=str)
+@pytest.mark.parametrize("metric", METRICS)
+def test_searches_for_every_metric_of_a_comparison_are_loaded(
+    tmp_path, monkeypatch, metric, classes
+):
+    monkeypatch.setattr(metrics_module, "POSITIVE_OF_SEVERAL", True)  # as with older scikit-learns
+    monkeypatch.setattr(metrics_module, "HAS_BRIER_OF_SEVERAL", False)
+    scoring = metrics_module.scorer_for(metric, classes)
+    search = FocalGridSearchCV(FocalNetClassifier(**FAST), {"gamma": [0]}, scoring=scoring)
+    save_model(search, tmp_path / "model.skops")
+    assert repr(load_model(tmp_path / "model.skops").scoring) == repr(scoring)
 
 
 # What is refused --------------------------------------------------------------------------------
