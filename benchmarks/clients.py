@@ -18,6 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import focalsk
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "ecosystem.md"
 RESULTS = ROOT / "benchmarks" / "results" / "clients.json"
@@ -112,7 +114,8 @@ def main() -> int:
         if clients[client]["version"] is None:
             print(f"{client}: not installed", flush=True)
     clients = {name: clients[name] for name in known if name in clients}
-    tested = {name: version(name) for name in ("focalsk", "torch", "skorch", "scikit-learn")}
+    tested = {name: version(name) for name in ("torch", "skorch", "scikit-learn")}
+    tested = {"focalsk": focalsk.__version__, **tested}
     RESULTS.write_text(json.dumps({"with": tested, "clients": clients}, indent=1) + "\n")
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
     PAGE.write_text(before + START + "\n" + table(clients) + "\n" + END + rest.partition(END)[2])

@@ -156,12 +156,14 @@ def plot_trade_off(comparison: Comparison, ax: Any) -> None:
 
 def plot_precision_recall(comparison: Comparison, ax: Any) -> None:
     """Precision against recall of the best methods, over all test folds."""
+    highest = 0.0
     for method, style, truth, proba in _curves(comparison):
         precision, recall, _ = precision_recall_curve(truth, proba, drop_intermediate=True)
+        highest = max(highest, precision[recall >= 0.05].max())  # before, it is luck
         ax.plot(recall, precision, drawstyle="steps-post", label=as_text(method), **style)
     share = np.mean(comparison.y_ == comparison.positive_class_)
     ax.axhline(share, color="0.6", linestyle=":", linewidth=1, label="chance")
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, min(1.03, 1.2 * highest)))
     ax.set_xlabel(f"recall of class {as_text(comparison.positive_class_)}")
     ax.set_ylabel("precision")
     legend_below(ax)
