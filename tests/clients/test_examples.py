@@ -72,3 +72,14 @@ def test_torchvision_resnet(torchvision):
     assert not state.conv1.weight.requires_grad
     assert state.fc.weight.requires_grad
     assert score > 0.8
+
+
+def test_frozen_encoder(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    try:
+        names = load("frozen_encoder.py")
+    except SystemExit as error:  # or torchvision, which transformers imports, is for another torch
+        pytest.skip(str(error))
+    results = names["main"]()
+    assert results["counts of words"][1] < 0.3 < 0.9 < results["frozen encoder"][1]
+    assert results["frozen encoder"][2] > 0.8
