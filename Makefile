@@ -4,6 +4,7 @@ PYTHON ?= python3
 JOBS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?= --quick
+DOCS_ARGS ?=
 
 BIN := .venv/bin
 # The requirements are the project's own; pip is told of no index, so PIP_INDEX_URL and
@@ -83,7 +84,7 @@ $(DOCS_READY): $(READY)
 	touch $@
 
 docs: $(DOCS_READY) ## Build the documentation, docs/_build/html/index.html; runs the examples
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet $(DOCS_ARGS) -b html docs docs/_build/html
 	@echo 'docs/_build/html/index.html'
 
 # Debian's package is unpacked into .venv, which takes no rights; one in /usr is found as well.
