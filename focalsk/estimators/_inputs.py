@@ -130,8 +130,7 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
         varies = np.array([len(values) > 1 for values, _ in found], dtype=bool)
         self.columns_ = np.flatnonzero(varies)
         kept = [found[j] for j in self.columns_]
-        different = pd.DataFrame(X[weight > 0]).drop_duplicates().to_numpy()
-        kept = self._set_apart(kept, different[:, self.columns_])
+        kept = self._set_apart(kept, X[weight > 0])
         self.center_, self.scale_ = np.zeros((2, len(kept)))
         self.quantiles_: list[tuple[NDArray[Any], NDArray[Any]]] = []
         for j, (values, share) in enumerate(kept):
@@ -176,7 +175,7 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
             views.append((low < binned) & (binned <= high))
         return np.nan_to_num(np.hstack(views), copy=False, nan=0.0)
 
-    def _set_apart(self, kept: list[Distribution], rows: NDArray[Any]) -> list[Distribution]:
+    def _set_apart(self, kept: list[Distribution], X: NDArray[Any]) -> list[Distribution]:
         """Take out what most samples of a column have, and put the others into bins.
 
         Different rows are counted, whose number neither weights nor repetitions change.
@@ -184,11 +183,19 @@ class NumberEncoder(TransformerMixin, BaseEstimator):
         self.usual_ = np.full(len(kept), np.nan)
         edges = [np.empty((2, 0)) for _ in kept]
         rest = list(kept)
-        for j, (values, share) in enumerate(kept if len(kept) <= _FEW_FEATURES else []):
+        few = len(kept) <= _FEW_FEATURES
+        mostly = [
+            j
+            for j, (values, share) in enumerate(kept)
+            if few and len(values) > 2 and share.max() >= _USUAL
+        ]
+        rows = pd.DataFrame(X).drop_duplicates().to_numpy() if mostly else X
+        for j in mostly:
+            values, share = kept[j]
             most = share.argmax()
-            known = rows[~np.isnan(rows[:, j]), j]
-            n_others = int((known != values[most]).sum())
-            if len(values) > 2 and share[most] >= _USUAL and n_others >= _MIN_OTHERS:
+            column = rows[:, self.columns_[j]]
+            n_others = int((column[~np.isnan(column)] != values[most]).sum())
+            if n_others >= _MIN_OTHERS:
                 self.usual_[j] = values[most]
                 others = np.delete(share, most)
                 rest[j] = np.delete(values, most), others / others.sum()
