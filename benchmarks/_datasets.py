@@ -189,14 +189,20 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def fashion_mnist() -> tuple[np.ndarray, np.ndarray]:
+    X, y = long_tail(*all_of_fashion_mnist(), ratio=50)
+    return X / np.float32(255), y
+
+
+def all_of_fashion_mnist() -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (70000, 784) of 0 to 255, and classes, of which each has 7,000 images."""
+
     def read(kind: str, offset: int) -> np.ndarray:
         files = [folder / f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k")]
         parts = [gzip.decompress(file.read_bytes())[offset:] for file in files]
         return np.frombuffer(b"".join(parts), dtype=np.uint8)
 
     folder = fashion_mnist_folder()
-    X, y = long_tail(read("images-idx3", 16).reshape(-1, 28 * 28), read("labels-idx1", 8), ratio=50)
-    return X / np.float32(255), y
+    return read("images-idx3", 16).reshape(-1, 28 * 28), read("labels-idx1", 8)
 
 
 # The sets -----------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from focalsk import FocalGridSearchCV, FocalNetClassifier, batches
+from focalsk import FocalGridSearchCV, FocalNetClassifier
+from focalsk.nets import _batches as batches
 
 N_FEATURES = 50
 CASES = {

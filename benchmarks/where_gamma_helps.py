@@ -1,5 +1,6 @@
 """Where focal loss helps: gamma and alpha against cross-entropy, under label noise, extreme ratios,
-and in a wide net that is trained long. One network, posteriors corrected, development half.
+in a wide net that is trained long, and on images. One network; probabilities are posteriors,
+corrected for gamma and alpha, and beside them the softmax as it is, which others use.
 
 Every candidate of a condition is trained in one stack for each fold. One thread.
 """
@@ -7,9 +8,10 @@ Every candidate of a condition is trained in one stack for each fold. One thread
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +20,14 @@ import _datasets as datasets
 import numpy as np
 import pandas as pd
 from _ranks import win_tie_loss
+from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import StratifiedKFold
+from stacks import SmallCNN
 
 from focalsk import FocalGridSearchCV, FocalNetClassifier
+from focalsk.comparison import METRICS
 from focalsk.tables import infer_columns, make_encoder
 
 SETS = [
@@ -29,15 +35,40 @@ SETS = [
     "yeast_me2", "contraceptive",
 ]  # fmt: skip
 assert all(datasets.HALF[name] == "development" for name in SETS)
+IMAGES = [f"{source} {turn}" for source in ("digits", "fashion_mnist") for turn in range(5)]
 GAMMAS, ALPHAS, SEEDS = [0.0, 0.5, 1.0, 2.0, 5.0], [None, "balanced"], [0, 1]
 REFERENCE = "cross-entropy"
 N_FOLDS, MAX_ROWS, TOLERANCE = 3, 1000, 5e-4
 NOISE, RATIO, LEAST = 0.2, 100, 5
-SCORING = {
+OF_EACH, TAIL = 300, {"digits": 15, "fashion_mnist": 30}
+
+
+def calibration(classifier: Any, X: Any, y: Any) -> float:
+    """The negative calibration error."""
+    proba, classes = classifier.predict_proba(X), classifier.classes_
+    return -METRICS["ece"].score(np.searchsorted(classes, y), None, proba, np.arange(len(classes)))
+
+
+def of_softmax(scorer: Callable[..., float]) -> Callable[..., float]:
+    """The score of the network's softmax as it is."""
+
+    def score(classifier: Any, X: Any, y: Any) -> float:
+        raw = copy.copy(classifier)  # trained: a clone would have to be again
+        raw.proba = "raw"
+        return scorer(raw, X, y)
+
+    return score
+
+
+SCORING: dict[str, Any] = {
     "AP": "average_precision",
     "log loss": "neg_log_loss",
     "Brier": "neg_brier_score",
+    "ECE": calibration,
     "balanced accuracy": "balanced_accuracy",
+    "softmax: log loss": of_softmax(get_scorer("neg_log_loss")),
+    "softmax: Brier": of_softmax(get_scorer("neg_brier_score")),
+    "softmax: ECE": of_softmax(calibration),
 }
 
 
@@ -48,12 +79,17 @@ class Condition:
     noise: float = 0.0  # share of the training rows whose class is drawn anew
     ratio: float | None = None  # at most this many rows of the frequent class to one of the rare
     wide: bool = False
+    images: bool = False
 
     def network(self) -> FocalNetClassifier:
         # The best decision for balanced accuracy, the same for all.
-        params: dict[str, Any] = {"decision": "balanced", "early_stopping": not self.wide}
+        params: dict[str, Any] = {"decision": "balanced"}
         if self.wide:
             params |= {"hidden_layer_sizes": (128, 128), "lr": 0.001, "max_epochs": 150}
+        elif self.images:
+            params |= {"module": SmallCNN, "lr": 0.005, "max_epochs": 60}
+        else:
+            params |= {"early_stopping": True}
         return FocalNetClassifier(**params)
 
 
@@ -63,6 +99,8 @@ CONDITIONS = {
     f"1 to {RATIO}": Condition(ratio=RATIO),
     "128-128, 150 epochs": Condition(wide=True),
     f"128-128, 150 epochs, {NOISE:.0%} drawn anew": Condition(noise=NOISE, wide=True),
+    "images, a small CNN, 60 epochs": Condition(images=True),
+    f"images, a small CNN, 60 epochs, {NOISE:.0%} drawn anew": Condition(noise=NOISE, images=True),
 }
 
 
@@ -71,12 +109,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two sets")
     parser.add_argument("--sets", type=lambda text: text.split(","), help="names with commas")
     args = parser.parse_args()
-    names = args.sets or (SETS[:2] if args.quick else SETS)
+    names = args.sets or ([*SETS[:2], *IMAGES[:1]] if args.quick else SETS + IMAGES)
     warnings.simplefilter("ignore", ConvergenceWarning)  # a net that learned nothing counts as well
     rows = []
     for name in names:
         try:
-            data = datasets.cap(datasets.load(name), MAX_ROWS, random_state=0)
+            data = load(name)
         except datasets.NotInstalledError as error:
             print(f"{name} is left out: {error}")
             continue
@@ -90,6 +128,26 @@ def main() -> None:
     common.write_json("where_gamma_helps", args.quick, {"sets": names, "gains": numbers})
 
 
+def load(name: str) -> datasets.DataSet:
+    """A set of at most `MAX_ROWS` rows, or images of 8 by 8 in a long tail.
+
+    The classes take turns in the tail, so that one source makes several sets; they share images.
+    """
+    if name not in IMAGES:
+        return datasets.cap(datasets.load(name), MAX_ROWS, random_state=0)
+    source, turn = name.split(" ")
+    if source == "digits":
+        X, y = load_digits(return_X_y=True)
+        X = X.reshape(-1, 1, 8, 8) / 16
+    else:
+        X, y = datasets.all_of_fashion_mnist()
+        chosen = np.concatenate([np.flatnonzero(y == k)[:OF_EACH] for k in range(10)])
+        inner = X[chosen].reshape(-1, 28, 28)[:, 2:-2, 2:-2]
+        X, y = inner.reshape(-1, 1, 8, 3, 8, 3).mean(axis=(3, 5)) / 255, y[chosen]
+    X, y = datasets.long_tail(X.astype(np.float32), (y + 2 * int(turn)) % 10, TAIL[source])
+    return datasets.DataSet(name, X, y, source, "image")
+
+
 def measure(data: datasets.DataSet) -> Iterator[dict[str, Any]]:
     """One row for each condition, fold and candidate; the seeds are averaged."""
     y = np.unique(data.y, return_inverse=True)[1]
@@ -98,6 +156,8 @@ def measure(data: datasets.DataSet) -> Iterator[dict[str, Any]]:
         X = encode(data, train)
         for name, condition in CONDITIONS.items():
             rng = np.random.default_rng(fold)
+            if condition.images != (data.kind == "image"):
+                continue
             if condition.ratio and (y.max() > 1 or np.bincount(y[train])[1] < 2 * LEAST):
                 continue
             rows, classes = change(condition, train, y, rng)
@@ -114,8 +174,7 @@ def measure(data: datasets.DataSet) -> Iterator[dict[str, Any]]:
 def encode(data: datasets.DataSet, train: np.ndarray) -> np.ndarray:
     """Numbers for the network; whatever has to be learned is learned from the training rows."""
     if isinstance(data.X, np.ndarray):
-        X = data.X.reshape(len(data.X), -1).astype(np.float32)
-        return (X - X[train].mean(axis=0)) / (X[train].std() + 1e-9)
+        return (data.X - data.X[train].mean(axis=0)) / data.X[train].std()
     encoder = make_encoder(infer_columns(data.X)).fit(data.X.iloc[train])
     return np.asarray(encoder.transform(data.X), dtype=np.float32)
 

@@ -184,3 +184,13 @@ import focalsk
 assert focalsk.FocalNet is FocalNet is focalsk.net.FocalNet
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=True)
+
+
+def test_nothing_here_imports_what_has_moved() -> None:
+    """Old paths are for the code of users; they lack what was added since."""
+    folders = ("benchmarks", "docs", "examples")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    assert files
+    old = {f"focalsk.{path.stem}" for path in (PACKAGE / "_compat" / "moved").glob("[!_]*.py")}
+    found = {file.name: sorted(old & set(imports(file))) for file in files}
+    assert not {name: paths for name, paths in found.items() if paths}

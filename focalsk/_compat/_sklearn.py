@@ -7,6 +7,7 @@ are what a search needs that is GridSearchCV in all but the training.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import sklearn
@@ -69,6 +70,7 @@ __all__ = [
     "Interval",
     "MultimetricScorer",
     "Options",
+    "ParamNamesOnce",
     "PassthroughScorer",
     "ScorerParts",
     "StrOptions",
@@ -99,6 +101,19 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Me
         prefer_skip_nested_validation=prefer_skip_nested_validation
     )
     return decorate
+
+
+class ParamNamesOnce:
+    """Mixin: the names of a class's parameters are read from its signature once, not every time.
+
+    A search asks for those of each candidate.
+    """
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        names: list[str] = super()._get_param_names()  # type: ignore[misc]
+        return names
 
 
 class ScorerParts(NamedTuple):

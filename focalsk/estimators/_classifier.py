@@ -16,7 +16,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Subset
 
-from focalsk._compat._sklearn import Interval, Options, StrOptions, fit_context
+from focalsk._compat._sklearn import Interval, Options, ParamNamesOnce, StrOptions, fit_context
 from focalsk.estimators._building import (
     OPTIMIZERS,
     as_gamma,
@@ -65,7 +65,7 @@ from focalsk.nets import PREDICTION, ArrayDataset, BestEpoch, EpochKeeper, Focal
 __all__ = ["FocalNetClassifier"]
 
 
-class FocalNetClassifier(ClassifierMixin, BaseEstimator):
+class FocalNetClassifier(ParamNamesOnce, ClassifierMixin, BaseEstimator):
     """Neural network trained with focal loss, for imbalanced classes.
 
     By default a multi-layer perceptron with two hidden layers of 10. Focal loss
