@@ -22,6 +22,7 @@ import _ranking as ranking
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
+from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -38,12 +39,12 @@ KEYS = ["data", "method", "repeat", "fold"]
 def main() -> None:
     args = parse_arguments()
     path = common.RESULTS / f"resampling{'.quick' if args.quick else ''}.csv"
-    sets, frames = [], []
+    sets, frames = [], [] if args.only is None else [of_other_repeats(path, args.only)]
     for number, data in enumerate(find_sets(args), 1):
         capped = datasets.cap(data, args.rows, SEED)
         start = time.time()
         comparison = compare(capped, args)
-        frames.append(wide(data.name, comparison))
+        frames.append(wide(data.name, comparison, args.only))
         sets.append(describe(data, capped, comparison))
         print(
             f"{number:3} {data.name:20} {len(capped.y):6} rows  {time.time() - start:6.0f} s  "
@@ -54,7 +55,7 @@ def main() -> None:
         common.RESULTS.mkdir(exist_ok=True)
         pd.concat(frames).to_csv(path, index=False, float_format="%.5g")
         write_sets(path.with_suffix(".json"), sets, args)
-    if len(frames) > 1:
+    if len(sets) > 1:
         print(ranking.write(pd.concat(frames), path, heading(args)))
 
 
@@ -77,6 +78,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, help="larger sets are sampled down, stratified")
     parser.add_argument("--folds", type=int)
     parser.add_argument("--repeats", type=int)
+    parser.add_argument(
+        "--only",
+        type=int,
+        metavar="REPEAT",
+        help="this repetition alone, from 0 on; results/ keeps what it has of the others",
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--checkpoint", default=Path(__file__).parent / "checkpoint", type=Path)
     args = parser.parse_args()
@@ -102,6 +109,22 @@ def find_sets(args: argparse.Namespace) -> Iterator[datasets.DataSet]:
             print(f"    {name:20} left out: {error}", file=sys.stderr)
 
 
+def of_other_repeats(path: Path, repeat: int) -> pd.DataFrame:
+    """What an earlier run has found."""
+    table = pd.read_csv(path)
+    return table[table["repeat"] != repeat]
+
+
+def splits(data: datasets.DataSet, args: argparse.Namespace) -> Any:
+    """The folds of one repetition, as all of them together have them; a number for all."""
+    if args.only is None:
+        return args.folds
+    repeated = RepeatedStratifiedKFold(
+        n_splits=args.folds, n_repeats=args.only + 1, random_state=SEED
+    )
+    return list(repeated.split(data.X, data.y))[-args.folds :]
+
+
 def compare(data: datasets.DataSet, args: argparse.Namespace) -> Comparison:
     # Pixels become their first principal components, for all methods alike.
     image = data.kind == "image"
@@ -112,8 +135,8 @@ def compare(data: datasets.DataSet, args: argparse.Namespace) -> Comparison:
         estimator=FocalNetClassifier(max_epochs=args.epochs),
         methods=args.methods,
         preprocessor=preprocessor,
-        cv=args.folds,
-        n_repeats=args.repeats,
+        cv=splits(data, args),
+        n_repeats=args.repeats if args.only is None else 1,
         n_jobs=args.jobs,
         random_state=SEED,
         checkpoint=args.checkpoint / data.name,
@@ -121,11 +144,13 @@ def compare(data: datasets.DataSet, args: argparse.Namespace) -> Comparison:
     )
 
 
-def wide(name: str, comparison: Comparison) -> pd.DataFrame:
+def wide(name: str, comparison: Comparison, only: int | None) -> pd.DataFrame:
     """One row for each method and fold, a column for each metric."""
     keys = ["method", "repeat", "fold", "fit_seconds", "predict_seconds"]
     table = comparison.results_.pivot(index=keys, columns="metric", values="value").reset_index()
     table.insert(0, "data", name)
+    if only is not None:
+        table["repeat"] = only
     metrics = [metric for metric in METRICS if metric in table]
     return table[[*KEYS, *metrics, "fit_seconds", "predict_seconds"]]
 
