@@ -8,7 +8,6 @@ where only scikit-learn knows.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from focalsk._compat._sklearn import HAS_BRIER_OF_SEVERAL, POSITIVE_OF_SEVERAL
-from focalsk.estimators import FittedStream, FocalNetClassifier, TargetCoding
+from focalsk.estimators import FittedStream, TargetCoding
 
 __all__ = ["METRICS", "Answers", "Truth", "Values", "accuracy", "read_truth"]
 
@@ -92,19 +91,8 @@ class Answers:
     @cached_property
     def decision_function(self) -> NDArray[Any]:
         """Decision scores (K, n) of two classes, (K, n, C) of more."""
-        alike = defaultdict(list)
-        for k, classifier in enumerate(self._classifiers):
-            alike[_what_scores_depend_on(classifier, k)].append(k)
-        found: list[Any] = [None] * len(self._classifiers)
-        for nets in alike.values():
-            scores_of = self._classifiers[nets[0]]._scores
-            several = len(nets) > 1
-            scores = (
-                scores_of(self._logits[nets]) if several else [scores_of(self._logits[nets[0]])]
-            )
-            for k, own in zip(nets, scores, strict=True):
-                found[k] = own
-        return np.stack(found)
+        pairs = zip(self._classifiers, self._logits, strict=True)
+        return np.stack([classifier._scores(logits) for classifier, logits in pairs])
 
     @cached_property
     def probabilities(self) -> list[NDArray[Any]]:
@@ -124,16 +112,6 @@ class Answers:
         """Codes (K, n) of the classes decided for."""
         scores = self.decision_function
         return (scores > 0).astype(np.int64) if scores.ndim == 2 else scores.argmax(axis=-1)
-
-
-def _what_scores_depend_on(classifier: FocalNetClassifier, k: int) -> Any:
-    """What nets must share to have their decision scores computed together; if need be `k`."""
-    gamma, alpha, smoothing = classifier.gamma_, classifier.alpha_, classifier._smoothing
-    if not (isinstance(classifier.decision, str) and classifier.decision == "auto"):
-        return k
-    if not isinstance(gamma, float) or (smoothing and alpha is not None):
-        return k
-    return "alike", gamma, smoothing
 
 
 # Metrics of decisions ----------------------------------------------------------------------------
