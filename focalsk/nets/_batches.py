@@ -149,15 +149,19 @@ class ArrayDataset(Dataset):
         return list(zip(*self.take(torch.as_tensor(indices)), strict=True))
 
     def take(
-        self, index: torch.Tensor | slice, keep_sparse: bool = False
+        self,
+        index: torch.Tensor | slice,
+        keep_sparse: bool = False,
+        out: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, ...]:
         """The samples at `index` as tensors ``(X, y)`` or ``(X, y, weight)``.
 
-        Those of a CSR matrix are dense, or a CSR tensor with `keep_sparse`.
+        Those of a CSR matrix are dense, or a CSR tensor with `keep_sparse`. If X is gathered from a
+        tensor, it is put into `out`.
         """
         rows = index if self.rows is None else _take(self.rows, index)
         parts = (self.y,) if self.weight is None else (self.y, self.weight)
-        return _take(self.X, rows, keep_sparse), *(_take(part, index) for part in parts)
+        return _take(self.X, rows, keep_sparse, out), *(_take(part, index) for part in parts)
 
     def to(self, device: torch.device) -> ArrayDataset:
         """The same samples on `device`, where they are a tensor that fits there at ease."""
@@ -210,11 +214,17 @@ def _as_target(y: Any) -> torch.Tensor:
     return as_tensor(y)
 
 
-def _take(values: Any, index: torch.Tensor | slice, keep_sparse: bool = False) -> torch.Tensor:
+def _take(
+    values: Any,
+    index: torch.Tensor | slice,
+    keep_sparse: bool = False,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
     if isinstance(values, torch.Tensor):
         if isinstance(index, slice):
             return values[index]
-        return values.index_select(0, index.to(values.device))  # four times as fast as [index]
+        index = index.to(values.device)
+        return torch.index_select(values, 0, index, out=out)  # four times as fast as [index]
     rows = values[index if isinstance(index, slice) else index.numpy(force=True)]
     return csr.as_tensor(rows) if keep_sparse else torch.from_numpy(rows.toarray())
 
@@ -272,6 +282,8 @@ class Batches:
     smallest : int, default=1
         Fewest samples in a batch: a last batch with fewer joins the one before it. 2 is for
         modules that take a mean over a batch. CSR tensors are never joined.
+    reuse : bool, default=False
+        Whether X of a batch is good until the next one only, which then may lie in the same memory.
 
     Examples
     --------
@@ -293,7 +305,9 @@ class Batches:
         process: tuple[int, int] = (0, 1),
         accepts_sparse: bool = False,
         smallest: int = 1,
+        reuse: bool = False,
     ) -> None:
+        self.reuse, self._room = reuse, torch.empty(0)
         self.device = torch.device(device)
         self.rows: torch.Tensor | None = None  # of the dataset; None for all
         whole: Any = dataset
@@ -343,10 +357,20 @@ class Batches:
             if n_samples - stop < self.smallest:
                 stop = n_samples
             index = slice(start, stop) if order is None else order[start:stop]
-            parts = [self._move(part) for part in self.dataset.take(index, self.keep_sparse)]
+            taken = self.dataset.take(index, self.keep_sparse, self._where(stop - start))
+            parts = [self._move(part) for part in taken]
             yield from zip(
                 *(_cut(part, self.batch_size, self.smallest) for part in parts), strict=True
             )
+
+    def _where(self, n_samples: int) -> torch.Tensor | None:
+        """Where to gather so many samples; None for memory of their own."""
+        X = self.dataset.X
+        if not self.reuse or not isinstance(X, torch.Tensor):
+            return None
+        if len(self._room) < n_samples:
+            self._room = X.new_empty((n_samples, *X.shape[1:]))
+        return self._room[:n_samples]
 
     def _index(self) -> torch.Tensor | None:
         """Which samples a pass takes, one after the other; None for all as they are."""

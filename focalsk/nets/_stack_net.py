@@ -51,8 +51,10 @@ class StackBatches:
 
     def __init__(self, dataset: StackDataset, **kwargs: Any) -> None:
         self.seeds = dataset.seeds
+        # They are copied side by side. Fresh memory for each costs time, and much memory where an
+        # allocator does not find again what was freed.
         self.streams = [
-            Batches(stream, seed=seed, **kwargs)
+            Batches(stream, seed=seed, reuse=True, **kwargs)
             for stream, seed in zip(dataset.streams, dataset.seeds, strict=True)
         ]
 

@@ -101,6 +101,23 @@ def test_blocks_leave_no_trace(monkeypatch, X, values):
         assert all(torch.equal(a, b) for a, b in zip(batch, other, strict=True))
 
 
+@pytest.mark.parametrize("values", [X, sparse.csr_matrix(X)], ids=["dense", "csr"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_reused_memory_holds_the_same_batches(monkeypatch, values, shuffle):
+    """One after the other: that is all that is promised of them."""
+    monkeypatch.setattr(module, "_BLOCK_VALUES", 2 * 4 * values.shape[1])  # two batches
+    dataset = Subset(ArrayDataset(values, Y, WEIGHT), range(1, N))
+    kept, reused = (
+        Batches(dataset, 4, shuffle=shuffle, seed=0, reuse=reuse) for reuse in (False, True)
+    )
+    for own, shared in zip(kept, reused, strict=True):
+        for part, again in zip(own, shared, strict=True):
+            assert_array_equal(part, again)
+    if isinstance(values, np.ndarray):
+        assert len({batch[0].untyped_storage().data_ptr() for batch in reused}) == 1
+        assert len({batch[0].untyped_storage().data_ptr() for batch in list(kept)}) > 1
+
+
 def test_dtype_is_for_floating_point_numbers_only():
     (x, y, weight), *_ = Batches(ArrayDataset(X, Y, WEIGHT), dtype=torch.float32)
     assert (x.dtype, y.dtype, weight.dtype) == (torch.float32, torch.int64, torch.float32)
