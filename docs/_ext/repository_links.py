@@ -19,6 +19,8 @@ PAGES = {
     "benchmarks/results/ensemble.development": "results/ensemble_development",
     "benchmarks/results/ensemble_ablation": "results/ensemble_ablation",
     "benchmarks/results/where_gamma_helps": "results/where_gamma_helps",
+    "benchmarks/results/performance": "results/performance",
+    "benchmarks/results/stacks": "results/stacks",
     "examples/README": "auto_examples/index",
 }
 
