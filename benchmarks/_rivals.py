@@ -49,7 +49,7 @@ class Method:
     packages : list of str
         Where it is from: it is left out if one is absent, and runs again with another version.
     params : dict
-        Of the ensemble, other than its defaults.
+        Of its estimator, other than the defaults.
     follows_code : bool
         Whether it runs again when focalsk's code changes.
     decides : bool
@@ -127,17 +127,23 @@ def catboost(seed: int) -> Any:
     )
 
 
-def pytabkit(name: str) -> Method:
-    """A net of pytabkit's with its tuned defaults, which takes a fifth of the rows to stop by."""
+def pytabkit(name: str, **params: Any) -> Method:
+    """A net of pytabkit's with its tuned defaults, which takes a fifth of the rows to stop by.
+
+    It stops by the log loss of these, as pytabkit advises where probabilities matter. The error
+    that it would stop by otherwise is the same at all epochs where one class is rare: TabM then
+    ends untrained.
+    """
+    params = {"val_metric_name": "cross_entropy", **params}
 
     def build(seed: int) -> Any:
         import pytabkit
 
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         kind = getattr(pytabkit, name)
-        return kind(random_state=seed, n_threads=1, device="cpu", verbosity=0)
+        return kind(random_state=seed, n_threads=1, device="cpu", verbosity=0, **params)
 
-    return Method(build, "filled", ["pytabkit"])
+    return Method(build, "filled", ["pytabkit"], params)
 
 
 METHODS = {
@@ -156,7 +162,7 @@ METHODS = {
         lambda seed: LogisticRegression(max_iter=1000, class_weight="balanced", random_state=seed)
     ),
     "mlp": Method(lambda seed: MLPClassifier((10, 10), random_state=seed)),
-    "realmlp": pytabkit("RealMLP_TD_Classifier"),
+    "realmlp": pytabkit("RealMLP_TD_Classifier", use_ls=False),
     "tabm": pytabkit("TabM_D_Classifier"),
 }
 

@@ -1,6 +1,7 @@
 """What breaks if a private name of scikit-learn goes."""
 
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, get_scorer, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
@@ -33,7 +34,7 @@ BREAKS = {
 
 def test_every_name_is_said_to_be_needed():
     ours = {"HAS_BRIER_OF_SEVERAL", "HAS_TEMPERATURE", "POSITIVE_OF_SEVERAL"}
-    ours |= {"ScorerParts", "has_callbacks", "named_scorers", "scorer_parts"}
+    ours |= {"ParamNamesOnce", "ScorerParts", "has_callbacks", "named_scorers", "scorer_parts"}
     assert set(compat.__all__) == set(BREAKS) | ours
 
 
@@ -89,3 +90,23 @@ def test_callbacks_are_seen():
     search = GridSearchCV(FocalNetClassifier(), {})
     search._skl_callbacks = [object()]
     assert compat.has_callbacks(search)
+
+
+def test_names_of_parameters_are_each_class_s_own():
+    """They are read once, by scikit-learn's own method."""
+
+    class Plain(BaseEstimator):
+        def __init__(self, a=1):
+            self.a = a
+
+    class Once(compat.ParamNamesOnce, Plain):
+        pass
+
+    class More(Once):
+        def __init__(self, a=1, b=2):
+            super().__init__(a)
+            self.b = b
+
+    assert callable(getattr(BaseEstimator, "_get_param_names", None))
+    assert Once().get_params() == Plain().get_params() == {"a": 1}
+    assert More().get_params() == More().get_params() == {"a": 1, "b": 2}
