@@ -80,7 +80,9 @@ def check_net(data, output, proba, loss, dtype):
     clf = FocalNetClassifier(
         gamma=gamma, alpha=alpha, label_smoothing=smoothing, output=output, proba=proba, **NET
     ).fit(X.astype(dtype), y)
-    same_answers(clf, unseen(X.astype(dtype)))
+    # In float32 a processor's rounding shows where smoothing is undone: 1.4e-6 on one of two.
+    atol = 1e-6 if dtype == np.float64 else 2e-6
+    same_answers(clf, unseen(X.astype(dtype)), atol=atol)
 
 
 @pytest.mark.parametrize(("data", "output", "proba"), KINDS)
