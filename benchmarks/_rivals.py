@@ -130,9 +130,8 @@ def catboost(seed: int) -> Any:
 def pytabkit(name: str, **params: Any) -> Method:
     """A net of pytabkit's with its tuned defaults, which takes a fifth of the rows to stop by.
 
-    It stops by the log loss of these, as pytabkit advises where probabilities matter. The error
-    that it would stop by otherwise is the same at all epochs where one class is rare: TabM then
-    ends untrained.
+    It stops by the log loss of these, and not by the error, as pytabkit advises where probabilities
+    matter.
     """
     params = {"val_metric_name": "cross_entropy", **params}
 
